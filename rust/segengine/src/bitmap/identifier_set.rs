@@ -1,0 +1,115 @@
+//! Identifier ids, as segment files hold them.
+
+use croaring::{Bitmap, Portable};
+
+use super::exchange::decode;
+use crate::error::Result;
+use crate::ids::IdentifierId;
+
+/// Ids read from the iterator at a time.
+const BLOCK: usize = 4_096;
+
+/// A set of [`IdentifierId`]s: what a segment version names, whatever the links say.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct IdentifierSet(pub(super) Bitmap);
+
+impl IdentifierSet {
+    /// An empty set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Bitmap::new())
+    }
+
+    /// The set of `ids`, in any order, repeated or not.
+    #[must_use]
+    pub fn of(ids: &[u32]) -> Self {
+        Self(Bitmap::of(ids))
+    }
+
+    /// Adds one id; true when it was not there.
+    pub fn insert(&mut self, id: IdentifierId) -> bool {
+        self.0.add_checked(id.0)
+    }
+
+    /// Removes one id; true when it was there.
+    pub fn remove(&mut self, id: IdentifierId) -> bool {
+        self.0.remove_checked(id.0)
+    }
+
+    /// Whether `id` is in the set.
+    #[must_use]
+    pub fn contains(&self, id: IdentifierId) -> bool {
+        self.0.contains(id.0)
+    }
+
+    /// Number of ids.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.0.cardinality()
+    }
+
+    /// Whether there is no id.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The largest id.
+    #[must_use]
+    pub fn largest(&self) -> Option<IdentifierId> {
+        self.0.maximum().map(IdentifierId)
+    }
+
+    /// Number of ids that `other` holds too.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> u64 {
+        self.0.and_cardinality(&other.0)
+    }
+
+    /// The ids of `self` or `other`.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self(self.0.or(&other.0))
+    }
+
+    /// The ids of `self` that `other` does not hold.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.andnot(&other.0))
+    }
+
+    /// All ids, ascending.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u32> {
+        self.0.to_vec()
+    }
+
+    /// Calls `visit` with ascending blocks of ids, without ever holding them all.
+    pub fn for_each_block(&self, mut visit: impl FnMut(&[u32])) {
+        let mut block = [0; BLOCK];
+        let mut cursor = self.0.iter();
+        loop {
+            let read = cursor.next_many(&mut block);
+            match block.get(..read) {
+                Some(ids) if !ids.is_empty() => visit(ids),
+                _ => return,
+            }
+        }
+    }
+
+    /// The portable Roaring form, runs compressed.
+    #[must_use]
+    pub fn to_portable(&self) -> Vec<u8> {
+        let mut compact = self.0.clone();
+        compact.run_optimize();
+        compact.serialize::<Portable>()
+    }
+
+    /// Reads the portable Roaring form; ids must lie below `ids_end`.
+    ///
+    /// # Errors
+    /// `Corrupted` or `LimitExceeded`, naming `name`.
+    pub fn from_portable(name: &str, bytes: &[u8], ids_end: u64) -> Result<Self> {
+        decode(name, bytes, ids_end).map(Self)
+    }
+}

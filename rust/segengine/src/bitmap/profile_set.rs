@@ -1,0 +1,173 @@
+//! Profile ids: people, at one link epoch of one engine.
+
+use croaring::{Bitmap, Portable};
+
+use super::IdentifierSet;
+use super::exchange::decode;
+use crate::error::{Error, Result};
+use crate::ids::{EngineId, LinkEpoch, ProfileId};
+
+/// Names the engine and link epoch for which a [`ProfileSet`] is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SetStamp {
+    /// The data directory.
+    pub engine: EngineId,
+    /// The number of link changes when the set was derived.
+    pub link_epoch: LinkEpoch,
+}
+
+/// A set of [`ProfileId`]s with the stamp that says when it is true.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProfileSet {
+    bits: Bitmap,
+    stamp: SetStamp,
+}
+
+impl ProfileSet {
+    /// An empty set.
+    #[must_use]
+    pub fn new(stamp: SetStamp) -> Self {
+        Self { bits: Bitmap::new(), stamp }
+    }
+
+    /// The set of `ids`, in any order.
+    #[must_use]
+    pub fn of(stamp: SetStamp, ids: &[u32]) -> Self {
+        Self { bits: Bitmap::of(ids), stamp }
+    }
+
+    /// All ids below `end`.
+    #[must_use]
+    pub fn below(stamp: SetStamp, end: u32) -> Self {
+        Self { bits: Bitmap::from_range(0..end), stamp }
+    }
+
+    /// The profiles of `identifiers`: those in `redirected` are replaced by what `profile_of` says, the others are
+    /// their own profiles. Linear in containers plus redirected members.
+    #[must_use]
+    pub fn derive(
+        stamp: SetStamp,
+        identifiers: &IdentifierSet,
+        redirected: &IdentifierSet,
+        mut profile_of: impl FnMut(u32) -> u32,
+    ) -> Self {
+        if redirected.is_empty() {
+            return Self { bits: identifiers.0.clone(), stamp };
+        }
+        let mut roots = Vec::new();
+        IdentifierSet(identifiers.0.and(&redirected.0))
+            .for_each_block(|ids| roots.extend(ids.iter().map(|&id| profile_of(id))));
+        let mut bits = identifiers.0.andnot(&redirected.0);
+        roots.sort_unstable();
+        bits.or_inplace(&Bitmap::of(&roots));
+        Self { bits, stamp }
+    }
+
+    /// The engine and link epoch for which the set is true.
+    #[must_use]
+    pub fn stamp(&self) -> SetStamp {
+        self.stamp
+    }
+
+    /// Number of profiles.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.bits.cardinality()
+    }
+
+    /// Whether there is no profile.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bits.is_empty()
+    }
+
+    /// Whether `profile` is in the set.
+    #[must_use]
+    pub fn contains(&self, profile: ProfileId) -> bool {
+        self.bits.contains(profile.0)
+    }
+
+    /// All ids, ascending.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u32> {
+        self.bits.to_vec()
+    }
+
+    /// Fails unless both sets are true for the same engine and link epoch.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming both stamps.
+    pub fn check_same(&self, other: &Self) -> Result<()> {
+        if self.stamp == other.stamp {
+            return Ok(());
+        }
+        let what = if self.stamp.engine == other.stamp.engine { "link epochs" } else { "engines" };
+        Err(Error::invalid(format!(
+            "sets of different {what} cannot be combined: engine {} epoch {} and engine {} epoch {}",
+            self.stamp.engine, self.stamp.link_epoch, other.stamp.engine, other.stamp.link_epoch
+        ))
+        .hint("evaluate both expressions again"))
+    }
+
+    /// The profiles of both sets.
+    ///
+    /// # Errors
+    /// `InvalidInput` for sets of different engines or link epochs; so for all set algebra.
+    pub fn and(&self, other: &Self) -> Result<Self> {
+        self.combine(other, Bitmap::and)
+    }
+
+    /// The profiles of either set.
+    ///
+    /// # Errors
+    /// As [`Self::and`].
+    pub fn or(&self, other: &Self) -> Result<Self> {
+        self.combine(other, Bitmap::or)
+    }
+
+    /// The profiles of `self` that are not in `other`.
+    ///
+    /// # Errors
+    /// As [`Self::and`].
+    pub fn without(&self, other: &Self) -> Result<Self> {
+        self.combine(other, Bitmap::andnot)
+    }
+
+    /// The profiles of exactly one of the sets.
+    ///
+    /// # Errors
+    /// As [`Self::and`].
+    pub fn xor(&self, other: &Self) -> Result<Self> {
+        self.combine(other, Bitmap::xor)
+    }
+
+    /// Number of profiles in both sets.
+    ///
+    /// # Errors
+    /// As [`Self::and`].
+    pub fn common(&self, other: &Self) -> Result<u64> {
+        self.check_same(other)?;
+        Ok(self.bits.and_cardinality(&other.bits))
+    }
+
+    fn combine(&self, other: &Self, operation: impl Fn(&Bitmap, &Bitmap) -> Bitmap) -> Result<Self> {
+        self.check_same(other)?;
+        Ok(Self { bits: operation(&self.bits, &other.bits), stamp: self.stamp })
+    }
+
+    /// The portable Roaring form, runs compressed.
+    #[must_use]
+    pub fn to_portable(&self) -> Vec<u8> {
+        let mut compact = self.bits.clone();
+        compact.run_optimize();
+        compact.serialize::<Portable>()
+    }
+
+    /// Reads the portable Roaring form.
+    ///
+    /// # Errors
+    /// `Corrupted` or `LimitExceeded`, naming `name`.
+    pub fn from_portable(stamp: SetStamp, name: &str, bytes: &[u8]) -> Result<Self> {
+        Ok(Self { bits: decode(name, bytes, 1 << 32)?, stamp })
+    }
+}
