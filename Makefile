@@ -71,10 +71,10 @@ test-doc: build ## The examples in the Rust documentation
 	$(CARGO_SH) test --quiet --locked --doc $(CRATES)
 
 test-python: build ## The Python tests: pytest, in random order, warnings as errors
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-root: build ## The tests that need root or strace: the durability of every write (CI runs them)
-	$(BIN)/pytest -m root $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m root $(PYTEST_ARGS)
 
 ##
 ## Checks
@@ -116,8 +116,8 @@ check-style: $(STAMPS)/packages ## Files and functions have the measures of a pa
 check-deny: $(STAMPS)/packages ## Licences and sources of every crate (offline)
 	$(CARGO_SH) deny --offline --log-level error check bans licenses sources
 
-check-benches: ## The baselines that speed is measured against are unedited
-	cd benches && sha256sum --quiet --check HASHES
+check-benches: $(STAMPS)/packages ## The baselines that speed is measured against are unedited
+	$(BIN)/python tools/check_benches.py
 
 generate: build ## Write the generated code again, from proto/ and the asynchronous client
 	tools/generate.sh
@@ -138,4 +138,4 @@ bench-rust: build ## Criterion: the questions of the core
 	$(CARGO_SH) bench --locked --package segengine
 
 bench-python: build ## pytest-benchmark: the binding, ingest and the baselines
-	$(BIN)/pytest -o addopts= --benchmark-only benches/python
+	$(BIN)/python -m pytest -o addopts= --benchmark-only benches/python
