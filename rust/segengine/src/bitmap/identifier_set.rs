@@ -97,6 +97,24 @@ impl IdentifierSet {
         }
     }
 
+    /// Calls `visit` with ascending blocks of the ids in `range`.
+    pub fn for_each_in(&self, range: std::ops::Range<u32>, mut visit: impl FnMut(&[u32])) {
+        let mut block = [0; BLOCK];
+        let mut cursor = self.0.iter();
+        cursor.reset_at_or_after(range.start);
+        loop {
+            let read = cursor.next_many(&mut block);
+            let ids = block.get(..read).unwrap_or_default();
+            let inside = ids.get(..ids.partition_point(|&id| id < range.end)).unwrap_or_default();
+            if !inside.is_empty() {
+                visit(inside);
+            }
+            if ids.is_empty() || inside.len() < ids.len() {
+                return;
+            }
+        }
+    }
+
     /// The portable Roaring form, runs compressed.
     #[must_use]
     pub fn to_portable(&self) -> Vec<u8> {

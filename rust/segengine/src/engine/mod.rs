@@ -1,1 +1,3 @@
-//! To come.
+//! The only door.
+pub mod caller;
+pub mod names;

@@ -1,1 +1,20 @@
-//! To come.
+//! Who somebody is: identifiers as they come in, the keyed digests under which they are kept, and how they link.
+//!
+//! [`identifier`] reads what files, tags and requests carry; [`email`] normalises addresses before they are hashed;
+//! [`digest`] turns an identifier into the 16 bytes that the engine stores in its place; [`IdentityTable`] gives each
+//! digest a dense id; [`LinkSet`] says which ids are one profile.
+
+pub mod digest;
+pub mod email;
+pub mod hex;
+pub mod identifier;
+mod links;
+mod table;
+
+pub use digest::{Digest, DigestKey};
+pub use identifier::{Identifier, IdentifierProblem, IdentifierRef, Kind};
+pub use links::{LinkSet, Regrouping};
+pub use table::IdentityTable;
+
+#[cfg(test)]
+pub(crate) use links::tests::naive_profiles;

@@ -1,1 +1,4 @@
-//! To come.
+//! Segment versions: who is in them, in both directions.
+
+pub mod memberships;
+mod records;

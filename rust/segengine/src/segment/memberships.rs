@@ -1,0 +1,412 @@
+//! Who is in which segment version, in both directions, while everything changes at once.
+//!
+//! The truth is the [`IdentifierSet`] of each version and the [`LinkSet`]; forward records follow from them: profile p
+//! holds slot s iff an identifier of p's component is in the set of s (invariant 8). Four things change records, and
+//! may run together: filling a new slot, sweeping a dead one, a single member change, a link change. They meet on one
+//! lock order, `links → set of a version → page of records`:
+//!
+//! * fills, sweeps and member changes hold `links` *shared*, a block of identifiers at a time, so the profile they
+//!   resolve is the profile they write (invariant 9);
+//! * a link change holds it *exclusively* for one component, and moves the records of at most about a hundred profiles.
+//!
+//! Readers take none of these. They follow the identifier's pointer, copy the record under its page lock, and check
+//! pointer and component epoch again (a sequence lock, striped): each identifier is answered from the component before
+//! or after a link change, never from a part (invariant 10).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::HashMap;
+use parking_lot::{Mutex, RwLock};
+
+use super::records::RecordStore;
+use crate::bitmap::{IdentifierSet, ProfileSet, SetStamp};
+use crate::identity::{IdentityTable, LinkSet, Regrouping};
+use crate::ids::{EngineId, IdentifierId, LinkEpoch, SegmentNumber, SlotNumber};
+
+/// Identifiers handled under one hold of the link lock: some tens of microseconds.
+const BLOCK: usize = 1_024;
+/// Stripes of component epochs.
+const STRIPES: usize = 4_096;
+
+/// The members of one segment version, live or about to be.
+pub struct VersionMembers {
+    /// The segment.
+    pub segment: SegmentNumber,
+    /// The slot that records carry for this version.
+    pub slot: SlotNumber,
+    set: RwLock<IdentifierSet>,
+    changes: AtomicU64,
+    derived: Mutex<Option<(LinkEpoch, u64, Arc<ProfileSet>)>>,
+}
+
+impl VersionMembers {
+    /// The version of `segment` under `slot` with the members `set`.
+    #[must_use]
+    pub fn new(segment: SegmentNumber, slot: SlotNumber, set: IdentifierSet) -> Arc<Self> {
+        let (set, changes, derived) = (RwLock::new(set), AtomicU64::new(0), Mutex::new(None));
+        Arc::new(Self { segment, slot, set, changes, derived })
+    }
+
+    /// A copy of the identifier set as it is now.
+    #[must_use]
+    pub fn identifiers(&self) -> IdentifierSet {
+        self.set.read().clone()
+    }
+
+    /// Number of identifiers now.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.set.read().len()
+    }
+
+    /// Whether no identifier is a member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.read().is_empty()
+    }
+
+    /// Whether `id` itself is a member.
+    #[must_use]
+    pub fn contains(&self, id: IdentifierId) -> bool {
+        self.set.read().contains(id)
+    }
+}
+
+/// What a change of links did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LinkChange {
+    /// Links that were added or withdrawn.
+    pub changed: u64,
+    /// Links that were there already, or were not there to withdraw.
+    pub unchanged: u64,
+}
+
+/// Both directions of membership, and the links between identifiers.
+pub struct Memberships {
+    engine: EngineId,
+    identity: Arc<IdentityTable>,
+    links: RwLock<LinkSet>,
+    versions: RwLock<HashMap<u32, Arc<VersionMembers>>>,
+    records: RecordStore,
+    epochs: Box<[AtomicU64]>,
+}
+
+impl Memberships {
+    /// Memberships over `identity`, whose profile pointers already follow `links`.
+    #[must_use]
+    pub fn new(engine: EngineId, identity: Arc<IdentityTable>, links: LinkSet) -> Self {
+        Self {
+            engine,
+            identity,
+            links: RwLock::new(links),
+            versions: RwLock::default(),
+            records: RecordStore::default(),
+            epochs: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Appends the slots of the profile of `id` to `slots` and returns that profile: an untorn copy of one component.
+    pub fn read(&self, id: IdentifierId, slots: &mut Vec<u32>) -> u32 {
+        let start = slots.len();
+        loop {
+            let profile = self.identity.profile(id).0;
+            let epoch = self.epoch(profile).load(Ordering::Acquire);
+            if epoch.is_multiple_of(2) {
+                self.records.read(profile, slots);
+                let same_epoch = self.epoch(profile).load(Ordering::Acquire) == epoch;
+                if same_epoch && self.identity.profile(id).0 == profile {
+                    return profile;
+                }
+                slots.truncate(start);
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Number of slots, live and dead, of the profile of `id`.
+    #[must_use]
+    pub fn width(&self, id: IdentifierId) -> usize {
+        self.records.width(self.identity.profile(id).0)
+    }
+
+    /// Makes a version known: from now on link changes carry its slot. Call before [`Self::fill`].
+    pub fn register(&self, version: &Arc<VersionMembers>) {
+        self.versions.write().insert(version.slot.0, Arc::clone(version));
+    }
+
+    /// Forgets a version whose slot no record holds any more.
+    pub fn unregister(&self, slot: SlotNumber) {
+        self.versions.write().remove(&slot.0);
+    }
+
+    /// Writes the slot of `version` into the record of every member's profile; `go_on` is asked after each block.
+    ///
+    /// Returns false when `go_on` stopped it: the slot is then in some records, dead, and must be swept.
+    pub fn fill(&self, version: &VersionMembers, mut go_on: impl FnMut(u64) -> bool) -> bool {
+        let (ids, changes) = {
+            let set = version.set.read();
+            (set.clone(), version.changes.load(Ordering::Acquire))
+        };
+        let mut written = 0;
+        let mut goes_on = true;
+        ids.for_each_block(|block| {
+            for ids in block.chunks(BLOCK) {
+                if !goes_on {
+                    return;
+                }
+                let links = self.links.read();
+                let set = version.set.read();
+                let untouched = version.changes.load(Ordering::Acquire) == changes;
+                let members = ids.iter().filter(|&&id| untouched || set.contains(IdentifierId(id)));
+                let profiles = self.profiles(members.copied());
+                self.records.insert(version.slot.0, &profiles);
+                drop((set, links));
+                written += ids.len() as u64;
+                goes_on = go_on(written);
+            }
+        });
+        goes_on
+    }
+
+    /// Writes many new slots at once, each page of records once: for bulk loads and at start.
+    pub fn fill_many(&self, versions: &[Arc<VersionMembers>], identifiers_end: u32, mut progress: impl FnMut(u64)) {
+        /// Identifiers of one pass: bounds the memory of the transposed block.
+        const SPAN: u32 = 1 << 18;
+        for first in (0..identifiers_end).step_by(SPAN as usize) {
+            let end = first.saturating_add(SPAN).min(identifiers_end);
+            let links = self.links.read();
+            let mut additions = Vec::new();
+            for version in versions {
+                let set = version.set.read();
+                set.for_each_in(first..end, |ids| {
+                    additions.extend(ids.iter().map(|&id| (self.identity.profile(IdentifierId(id)).0, version.slot.0)));
+                });
+            }
+            additions.sort_unstable();
+            additions.dedup();
+            self.records.insert_many(&additions);
+            drop(links);
+            progress(u64::from(end));
+        }
+    }
+
+    /// Takes the slot of a retired `version` out of every record; the caller knows that no reader maps it (invariant 2).
+    pub fn sweep(&self, version: &VersionMembers, mut each_block: impl FnMut(u64)) {
+        let ids = version.identifiers();
+        let mut swept = 0;
+        ids.for_each_block(|block| {
+            for ids in block.chunks(BLOCK) {
+                let links = self.links.read();
+                let profiles = self.profiles(ids.iter().copied());
+                self.records.remove(version.slot.0, &profiles);
+                drop(links);
+                swept += ids.len() as u64;
+                each_block(swept);
+            }
+        });
+    }
+
+    /// Takes many slots out of every record in one pass: cheaper than [`Self::sweep`] for a bulk replacement.
+    pub fn sweep_many(&self, slots: &std::collections::HashSet<u32>, mut each_block: impl FnMut()) {
+        self.records.for_each_page_block(|pages| {
+            let links = self.links.read();
+            pages.retain(|slot| !slots.contains(&slot));
+            drop(links);
+            each_block();
+        });
+    }
+
+    /// Adds `ids` to the versions (the live one and the one being published, invariant 7) or removes them.
+    /// Returns how many were changed in the first version.
+    pub fn change(&self, versions: &[Arc<VersionMembers>], ids: &[u32], add: bool) -> u64 {
+        let links = self.links.read();
+        let mut changed_in_first = 0;
+        for (place, version) in versions.iter().enumerate() {
+            let mut set = version.set.write();
+            version.changes.fetch_add(1, Ordering::AcqRel);
+            for &id in ids {
+                let id = IdentifierId(id);
+                let changed = if add { set.insert(id) } else { set.remove(id) };
+                changed_in_first += u64::from(changed && place == 0);
+                let profile = [self.identity.profile(id).0];
+                if add {
+                    self.records.insert(version.slot.0, &profile);
+                } else if !links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other))) {
+                    self.records.remove(version.slot.0, &profile);
+                }
+            }
+        }
+        changed_in_first
+    }
+
+    /// Adds or withdraws links, one component at a time; readers see each before or after.
+    pub fn link(&self, pairs: &[(IdentifierId, IdentifierId)], add: bool) -> LinkChange {
+        let mut outcome = LinkChange::default();
+        for &(one, other) in pairs {
+            let mut links = self.links.write();
+            let change = if add { links.add(one, other) } else { links.remove(one, other) };
+            match change {
+                Some(change) => {
+                    self.regroup(&change);
+                    outcome.changed += 1;
+                }
+                None => outcome.unchanged += 1,
+            }
+        }
+        outcome
+    }
+
+    /// Moves records and pointers to the components after a change; the link lock is held exclusively.
+    fn regroup(&self, change: &Regrouping) {
+        if change.assignments.iter().all(|&(id, profile)| self.identity.profile(id) == profile) {
+            return;
+        }
+        let records = self.regrouped_records(change);
+        let stripes: std::collections::BTreeSet<usize> = records.keys().map(|&root| root as usize % STRIPES).collect();
+        let turn = |stripes: &std::collections::BTreeSet<usize>| {
+            stripes.iter().filter_map(|&stripe| self.epochs.get(stripe)).for_each(|epoch| {
+                epoch.fetch_add(1, Ordering::AcqRel);
+            });
+        };
+        turn(&stripes);
+        for (&root, slots) in &records {
+            self.records.replace(root, slots);
+        }
+        for &(id, profile) in &change.assignments {
+            self.identity.set_profile(id, profile);
+        }
+        turn(&stripes);
+    }
+
+    /// The record of every old and new root: whole records where a component only grew, recomputed from the sets of
+    /// identifiers where it was split.
+    fn regrouped_records(&self, change: &Regrouping) -> BTreeMap<u32, Vec<u32>> {
+        let mut old: BTreeMap<u32, Vec<(IdentifierId, u32)>> = BTreeMap::new();
+        let mut records: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for &(id, profile) in &change.assignments {
+            let root = self.identity.profile(id).0;
+            old.entry(root).or_default().push((id, profile.0));
+            records.insert(root, Vec::new());
+            records.insert(profile.0, Vec::new());
+        }
+        let versions = self.versions.read();
+        let mut slots = Vec::new();
+        for (root, members) in old {
+            slots.clear();
+            self.records.read(root, &mut slots);
+            let target = members.first().map_or(root, |first| first.1);
+            if members.iter().all(|member| member.1 == target) {
+                records.entry(target).or_default().extend(&slots);
+                continue;
+            }
+            for (slot, version) in slots.iter().filter_map(|slot| Some((*slot, versions.get(slot)?))) {
+                let set = version.set.read();
+                for (id, target) in &members {
+                    if set.contains(*id) {
+                        records.entry(*target).or_default().push(slot);
+                    }
+                }
+            }
+        }
+        for slots in records.values_mut() {
+            slots.sort_unstable();
+            slots.dedup();
+        }
+        records
+    }
+
+    /// The profiles of `ids`, ascending and distinct; the link lock is held by the caller.
+    fn profiles(&self, ids: impl Iterator<Item = u32>) -> Vec<u32> {
+        let mut profiles: Vec<u32> = ids.map(|id| self.identity.profile(IdentifierId(id)).0).collect();
+        profiles.sort_unstable();
+        profiles.dedup();
+        profiles
+    }
+
+    fn epoch(&self, profile: u32) -> &AtomicU64 {
+        #[expect(clippy::indexing_slicing, reason = "the remainder is below the number of stripes")]
+        &self.epochs[profile as usize % STRIPES]
+    }
+
+    /// Looks at the links, with every writer held off.
+    pub fn with_links<T>(&self, look: impl FnOnce(&LinkSet) -> T) -> T {
+        look(&self.links.read())
+    }
+
+    /// The stamp of sets derived now.
+    #[must_use]
+    pub fn stamp(&self) -> SetStamp {
+        SetStamp { engine: self.engine, link_epoch: self.links.read().epoch() }
+    }
+
+    /// The profiles of several versions at one link epoch, cached per version until members or links change.
+    #[must_use]
+    pub fn profile_sets(&self, versions: &[Arc<VersionMembers>]) -> (SetStamp, Vec<Arc<ProfileSet>>) {
+        let links = self.links.read();
+        let stamp = SetStamp { engine: self.engine, link_epoch: links.epoch() };
+        let sets = versions.iter().map(|version| self.derive(version, &links, stamp)).collect();
+        (stamp, sets)
+    }
+
+    fn derive(&self, version: &VersionMembers, links: &LinkSet, stamp: SetStamp) -> Arc<ProfileSet> {
+        let set = version.set.read();
+        let changes = version.changes.load(Ordering::Acquire);
+        let mut derived = version.derived.lock();
+        if let Some((epoch, at, profiles)) = &*derived
+            && *epoch == stamp.link_epoch
+            && *at == changes
+        {
+            return Arc::clone(profiles);
+        }
+        let profiles = Arc::new(self.to_profiles(&set, links, stamp));
+        *derived = Some((stamp.link_epoch, changes, Arc::clone(&profiles)));
+        profiles
+    }
+
+    fn to_profiles(&self, set: &IdentifierSet, links: &LinkSet, stamp: SetStamp) -> ProfileSet {
+        ProfileSet::derive(stamp, set, links.redirected(), |id| self.identity.profile(IdentifierId(id)).0)
+    }
+
+    /// The profiles of any set of identifiers, with the stamp at which they are true.
+    #[must_use]
+    pub fn profiles_of(&self, set: &IdentifierSet) -> ProfileSet {
+        let links = self.links.read();
+        let stamp = SetStamp { engine: self.engine, link_epoch: links.epoch() };
+        self.to_profiles(set, &links, stamp)
+    }
+
+    /// Compares every record with what sets and links say, writers held off; `live` are the slots that count.
+    /// Returns the number of memberships and a sentence for each of the first differences.
+    #[must_use]
+    pub fn verify(&self, live: &[Arc<VersionMembers>], most: usize) -> (u64, Vec<String>) {
+        let links = self.links.write();
+        let stamp = SetStamp { engine: self.engine, link_epoch: links.epoch() };
+        let mut findings = Vec::new();
+        let mut expected: Vec<(u32, u32)> = Vec::new();
+        for version in live {
+            let profiles = self.to_profiles(&version.set.read(), &links, stamp);
+            expected.extend(profiles.to_vec().into_iter().map(|profile| (profile, version.slot.0)));
+        }
+        expected.sort_unstable();
+        let counted: std::collections::HashSet<u32> = live.iter().map(|version| version.slot.0).collect();
+        let mut rest = expected.as_slice();
+        let mut record = Vec::new();
+        for profile in 0..self.identity.len() {
+            let (mine, after) = rest.split_at(rest.partition_point(|&(at, _)| at == profile));
+            rest = after;
+            record.clear();
+            self.records.read(profile, &mut record);
+            record.retain(|slot| counted.contains(slot));
+            if findings.len() < most && !record.iter().eq(mine.iter().map(|(_, slot)| slot)) {
+                let wanted: Vec<u32> = mine.iter().map(|&(_, slot)| slot).collect();
+                findings.push(format!("profile {profile}: record holds slots {record:?}, files and links say {wanted:?}"));
+            }
+        }
+        (expected.len() as u64, findings)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! What a missing segment does to an adgroup: an include of one is empty, an exclude of one fails closed.
+
+use crate::expression::Expression;
+use crate::ids::SegmentNumber;
+
+/// Whether an adgroup may serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Its expression is asked.
+    Serves,
+    /// It matches nobody: this segment is excluded but was never ready, so nobody knows whom to spare.
+    WaitsFor(SegmentNumber),
+}
+
+/// Judges an expression: a segment that stands under a negation and was never ready stops the adgroup, unless it was
+/// told to serve all the same.
+pub fn readiness(
+    expression: &Expression<SegmentNumber>,
+    serve_on_missing_exclude: bool,
+    ready: impl Fn(SegmentNumber) -> bool,
+) -> Readiness {
+    if serve_on_missing_exclude {
+        return Readiness::Serves;
+    }
+    let missing = expression.polarities().into_iter().find(|(segment, positive)| !positive && !ready(**segment));
+    missing.map_or(Readiness::Serves, |(segment, _)| Readiness::WaitsFor(*segment))
+}
