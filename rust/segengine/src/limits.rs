@@ -56,6 +56,8 @@ limits! {
     UPLOAD_LINE_BYTES: usize = 4_096, "bytes";
     /// Lines of a customer file.
     UPLOAD_LINES: u64 = 200_000_000, "lines";
+    /// Time from the first byte of a customer file to its last.
+    UPLOAD_SECONDS: u64 = 6 * 3_600, "seconds";
     /// Distinct valid lines below which a customer file is refused.
     UPLOAD_MINIMUM_DISTINCT: u64 = 50, "lines";
     /// Distinct valid lines below which delivery may be too low.

@@ -83,20 +83,30 @@ impl DigestKey {
     /// Values or scopes past their bounds are for the caller to refuse; they are digested here all the same.
     #[must_use]
     pub fn digest(&self, kind: Kind, scope: &[u8], value: &[u8]) -> Digest {
-        let mut message = [0_u8; MESSAGE_BYTES];
-        let length = HEADER_BYTES + scope.len() + value.len();
         let header = header(kind, scope.len(), value.len());
-        let Some(room) = message.get_mut(..length) else {
-            let padded = [&header[..], scope, value].concat();
-            return truncate(blake3::keyed_hash(&self.bytes, &padded).as_bytes());
+        if HEADER_BYTES + scope.len() + value.len() <= BLOCK_BYTES {
+            self.digest_in([0; BLOCK_BYTES], &header, scope, value)
+        } else {
+            self.digest_in([0; MESSAGE_BYTES], &header, scope, value)
+        }
+    }
+
+    /// Lays the message out in `room` (whole, and at least one block of it, is hashed) or, past it, on the heap.
+    fn digest_in<const ROOM: usize>(
+        &self,
+        mut room: [u8; ROOM],
+        header: &[u8; HEADER_BYTES],
+        scope: &[u8],
+        value: &[u8],
+    ) -> Digest {
+        let length = header.len() + scope.len() + value.len();
+        let Some((message, _)) = room.split_at_mut_checked(length) else {
+            return truncate(blake3::keyed_hash(&self.bytes, &[header, scope, value].concat()).as_bytes());
         };
-        let (head, rest) = room.split_at_mut(HEADER_BYTES);
-        head.copy_from_slice(&header);
-        let (scope_room, value_room) = rest.split_at_mut(scope.len());
-        scope_room.copy_from_slice(scope);
-        value_room.copy_from_slice(value);
-        let message = message.get(..length.max(BLOCK_BYTES)).unwrap_or(&message);
-        truncate(blake3::keyed_hash(&self.bytes, message).as_bytes())
+        let mut parts = header.iter().chain(scope).chain(value);
+        message.iter_mut().zip(&mut parts).for_each(|(place, byte)| *place = *byte);
+        let hashed = room.get(..length.max(BLOCK_BYTES)).unwrap_or(&room);
+        truncate(blake3::keyed_hash(&self.bytes, hashed).as_bytes())
     }
 
     /// Digests of many unscoped values of one kind and width, handed to `take` in their order.

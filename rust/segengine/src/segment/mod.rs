@@ -2,3 +2,4 @@
 
 pub mod memberships;
 mod records;
+pub mod upload;
