@@ -24,7 +24,7 @@ def name_of(path):
     "page", [page for page in PAGES if re.search(r"^```+\w+ test", page.read_text(), re.MULTILINE)], ids=name_of
 )
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
-    """Every block marked `test` runs in the order of the page, in a folder of its own, and prints what the page says."""
+    """Every block marked `test` runs in order, in a folder of its own, and prints what the page says."""
     monkeypatch.chdir(tmp_path)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SEGENGINE_")}
     environment["PATH"] = f"{ROOT / '.venv/bin'}{os.pathsep}{environment['PATH']}"
