@@ -1,186 +1,138 @@
-//! The normal form that the index is built from: an AND of OR-clauses minus one OR of excludes.
+//! What must hold for an expression to hold: clauses and excludes, exact where the form allows it.
 //!
-//! Every include/exclude targeting *is* of this form. Any other expression has a *necessary* one: a conjunction that
-//! each matching user satisfies, found in negation normal form by replacing what the form cannot say by true
-//! (relaxation, as in Ullman's "predicate relaxation" and the "verify" step of Whang et al., "Indexing Boolean
-//! Expressions", VLDB 2009). [`NormalForm::is_exact`] tells whether it is also sufficient; where it is not, the
-//! survivors must be verified against the expression itself.
-//!
-//! An OR of conjunctions is distributed while that stays small, else one clause is taken from each alternative. Cost:
-//! linear in the literals, but for the bounded distribution.
+//! The index wants every adgroup as an AND of OR-clauses of positive literals minus one OR of excludes. Most are exactly
+//! that. For the others a *necessary* form is derived: each node gives the clauses that must hold for it to be true and
+//! those that must hold for it to be false; an AND keeps all of its parts', an OR of parts keeps one clause that joins
+//! the smallest of each, or nothing when some part demands none. Whoever passes the relaxed form is then asked the
+//! whole expression. Each literal is used at most once per polarity, so the form is never longer than the expression.
 
-use crate::expression::{Expression, Groups, Node, Targeting};
+use super::tree::Expression;
 use crate::ids::SegmentNumber;
 
-/// Clauses that distributing one OR over ANDs may make; past it the OR is relaxed to a single clause.
-const DISTRIBUTED_CLAUSES: usize = 4;
-/// Literals that distributing one OR may make.
-const DISTRIBUTED_LITERALS: usize = 256;
-
-/// Each clause needs one of its segments, and no exclude may be held; sorted, distinct, excludes in no clause.
+/// Clauses that must each hold one literal, excludes of which none may hold, and whether that is the whole truth.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NormalForm {
-    clauses: Vec<Vec<SegmentNumber>>,
-    excludes: Vec<SegmentNumber>,
-    exact: bool,
-    contradictory: bool,
+pub struct Necessary {
+    /// Each must have at least one of its segments held; sorted, distinct.
+    pub clauses: Vec<Vec<u32>>,
+    /// None of these may be held; sorted, distinct.
+    pub excludes: Vec<u32>,
+    /// Whether clauses and excludes together are equivalent to the expression.
+    pub exact: bool,
 }
 
-impl NormalForm {
-    /// The clauses, all of which are needed; none for exclude-only targeting.
-    #[must_use]
-    pub fn clauses(&self) -> &[Vec<SegmentNumber>] {
-        &self.clauses
+impl Necessary {
+    fn clause(segments: Vec<u32>) -> Self {
+        Self { clauses: vec![segments], excludes: Vec::new(), exact: true }
     }
 
-    /// The segments of which none may be held, ascending.
-    #[must_use]
-    pub fn excludes(&self) -> &[SegmentNumber] {
-        &self.excludes
+    fn exclude(segment: u32) -> Self {
+        Self { clauses: Vec::new(), excludes: vec![segment], exact: true }
     }
 
-    /// Whether it is sufficient as well as necessary.
-    #[must_use]
-    pub fn is_exact(&self) -> bool {
-        self.exact
-    }
-
-    /// Whether nobody can satisfy it: a clause lies wholly in the excludes (include ⊂ exclude), or a constant says so.
-    #[must_use]
-    pub fn is_contradictory(&self) -> bool {
-        self.contradictory
-    }
-
-    fn always() -> Self {
-        Self { exact: true, ..Self::default() }
-    }
-
-    fn never() -> Self {
-        Self { exact: true, contradictory: true, ..Self::default() }
-    }
-
-    /// True for everybody, as far as this form knows.
-    fn is_unbounded(&self) -> bool {
-        self.clauses.is_empty() && self.excludes.is_empty() && !self.contradictory
-    }
-
-    /// Sorts, drops repeats, takes the excludes out of the clauses, and sees the contradiction when one becomes empty.
-    fn normalized(mut self) -> Self {
-        if self.contradictory {
-            return Self::never();
+    fn and(parts: Vec<Self>) -> Self {
+        let mut all = Self { exact: true, ..Self::default() };
+        for part in parts {
+            all.clauses.extend(part.clauses);
+            all.excludes.extend(part.excludes);
+            all.exact &= part.exact;
         }
-        self.excludes.sort_unstable();
-        self.excludes.dedup();
-        for clause in &mut self.clauses {
-            clause.sort_unstable();
-            clause.dedup();
-            if !self.excludes.is_empty() {
-                clause.retain(|segment| self.excludes.binary_search(segment).is_err());
-            }
-            if clause.is_empty() {
-                return Self::never();
+        all
+    }
+
+    fn or(parts: Vec<Self>) -> Self {
+        let exact = parts.iter().all(|part| part.exact && part.excludes.is_empty() && part.clauses.len() == 1);
+        let mut joined = Vec::new();
+        for part in parts {
+            match part.clauses.into_iter().min_by_key(Vec::len) {
+                Some(smallest) => joined.extend(smallest),
+                None => return Self::default(),
             }
         }
-        if self.clauses.len() > 1 {
-            self.clauses.sort_by(|left, right| left.len().cmp(&right.len()).then_with(|| left.cmp(right)));
-            self.clauses.dedup();
+        Self { clauses: vec![joined], excludes: Vec::new(), exact }
+    }
+
+    fn tidy(mut self) -> Self {
+        for list in self.clauses.iter_mut().chain([&mut self.excludes]) {
+            list.sort_unstable();
+            list.dedup();
         }
+        self.clauses.sort_unstable();
+        self.clauses.dedup();
         self
     }
-}
 
-impl Targeting {
-    /// The normal form, shortest clauses first.
+    /// Whether no user can pass: some clause lies wholly inside the excludes.
     #[must_use]
-    pub fn normal_form(&self) -> NormalForm {
-        match self {
-            Self::Groups(groups) => of_groups(groups),
-            Self::Expression(expression) => relax(expression, true).normalized(),
+    pub fn is_contradictory(&self) -> bool {
+        self.clauses.iter().any(|clause| clause.iter().all(|segment| self.excludes.binary_search(segment).is_ok()))
+    }
+}
+
+/// The necessary form of an expression.
+#[must_use]
+pub fn necessary(expression: &Expression<SegmentNumber>) -> Necessary {
+    let folded = expression.fold(
+        |literal| (Necessary::clause(vec![literal.0]), Necessary::exclude(literal.0)),
+        |(when_true, when_false)| (when_false, when_true),
+        |and, operands| {
+            let (when_true, when_false): (Vec<_>, Vec<_>) = operands.into_iter().unzip();
+            if and {
+                (Necessary::and(when_true), Necessary::or(when_false))
+            } else {
+                (Necessary::or(when_true), Necessary::and(when_false))
+            }
+        },
+    );
+    folded.map(|(when_true, _)| when_true.tidy()).unwrap_or_default()
+}
+
+/// Distinct literals up to which contradictions are found by trying everything.
+const EXHAUSTIVE_LITERALS: usize = 12;
+
+/// Whether no user can ever match. Never says so wrongly; finds every case of include/exclude form and of expressions
+/// with at most 12 distinct segments.
+#[must_use]
+pub fn is_contradictory(expression: &Expression<SegmentNumber>) -> bool {
+    let form = necessary(expression);
+    if form.is_contradictory() {
+        return true;
+    }
+    let mut distinct: Vec<SegmentNumber> = expression.literals().copied().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    if form.exact || distinct.len() > EXHAUSTIVE_LITERALS {
+        return false;
+    }
+    (0u32..1 << distinct.len()).all(|held| {
+        !expression.evaluate(|literal| distinct.binary_search(literal).is_ok_and(|place| held >> place & 1 == 1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tree::tests::any_tree;
+    use super::*;
+
+    fn passes(form: &Necessary, held: u32) -> bool {
+        let holds = |segment: &u32| held >> segment & 1 == 1;
+        form.clauses.iter().all(|clause| clause.iter().any(holds)) && !form.excludes.iter().any(holds)
+    }
+
+    proptest! {
+        #[test]
+        fn the_form_is_necessary_and_exact_where_it_says_so(tree in any_tree(8)) {
+            let tree = tree.try_map(|number| Ok(SegmentNumber(*number))).unwrap();
+            let form = necessary(&tree);
+            let mut ever = false;
+            for held in 0..256u32 {
+                let truth = tree.evaluate(|literal| held >> literal.0 & 1 == 1);
+                ever |= truth;
+                prop_assert!(passes(&form, held) || !truth, "{form:?} refuses {held:b}");
+                prop_assert!(!form.exact || passes(&form, held) == truth, "{form:?} is not exact at {held:b}");
+            }
+            prop_assert_eq!(is_contradictory(&tree), !ever);
         }
     }
-}
-
-fn of_groups(groups: &Groups) -> NormalForm {
-    let form = NormalForm {
-        clauses: groups.include().to_vec(),
-        excludes: groups.exclude().to_vec(),
-        exact: true,
-        contradictory: false,
-    };
-    form.normalized()
-}
-
-/// The necessary form of `expression`, or of its negation; recursion is bounded by the depth of expressions.
-fn relax(expression: &Expression<SegmentNumber>, positive: bool) -> NormalForm {
-    match (expression.node(), positive) {
-        (Node::Constant(value), _) if *value == positive => NormalForm::always(),
-        (Node::Constant(_), _) => NormalForm::never(),
-        (Node::Literal(segment), true) => NormalForm { clauses: vec![vec![*segment]], ..NormalForm::always() },
-        (Node::Literal(segment), false) => NormalForm { excludes: vec![*segment], ..NormalForm::always() },
-        (Node::Not(child), _) => relax(child, !positive),
-        (Node::And(children), true) | (Node::Or(children), false) => conjunction(children, positive),
-        (Node::Or(children), true) | (Node::And(children), false) => disjunction(children, positive),
-    }
-}
-
-fn conjunction(children: &[Expression<SegmentNumber>], positive: bool) -> NormalForm {
-    let mut whole = NormalForm::always();
-    for child in children {
-        let form = relax(child, positive);
-        if form.contradictory {
-            return NormalForm::never();
-        }
-        whole.exact &= form.exact;
-        whole.clauses.extend(form.clauses);
-        whole.excludes.extend(form.excludes);
-    }
-    whole
-}
-
-fn disjunction(children: &[Expression<SegmentNumber>], positive: bool) -> NormalForm {
-    let mut alternatives = Vec::with_capacity(children.len());
-    for child in children {
-        // A contradictory alternative adds nothing, one that everybody satisfies makes the whole true.
-        let form = relax(child, positive).normalized();
-        if form.is_unbounded() && form.exact {
-            return NormalForm::always();
-        }
-        if !form.contradictory {
-            alternatives.push(form);
-        }
-    }
-    if alternatives.len() < 2 {
-        return alternatives.pop().unwrap_or_else(NormalForm::never);
-    }
-    if alternatives.iter().any(|form| form.clauses.is_empty()) {
-        return NormalForm { exact: false, ..NormalForm::always() };
-    }
-    distribute(&alternatives).unwrap_or_else(|| one_clause_of_each(&alternatives))
-}
-
-/// `(a & b) | c` = `(a | c) & (b | c)`, while that stays small and nothing was lost before.
-fn distribute(alternatives: &[NormalForm]) -> Option<NormalForm> {
-    let made = alternatives.iter().try_fold(1_usize, |made, form| made.checked_mul(form.clauses.len()))?;
-    let literals: usize = alternatives.iter().flat_map(|form| &form.clauses).map(Vec::len).sum();
-    let exact = alternatives.iter().all(|form| form.exact && form.excludes.is_empty());
-    if !exact || made > DISTRIBUTED_CLAUSES || (made > 1 && literals * made > DISTRIBUTED_LITERALS) {
-        return None;
-    }
-    let mut clauses = vec![Vec::new()];
-    for form in alternatives {
-        let longer = |clause: &Vec<SegmentNumber>| {
-            let clause = clause.clone();
-            form.clauses.iter().map(move |more| clause.iter().chain(more).copied().collect::<Vec<_>>())
-        };
-        clauses = clauses.iter().flat_map(longer).collect();
-    }
-    Some(NormalForm { clauses, ..NormalForm::always() })
-}
-
-/// The shortest clause of each alternative: whoever matches, matches an alternative and so one of its clauses.
-fn one_clause_of_each(alternatives: &[NormalForm]) -> NormalForm {
-    let shortest =
-        |form: &NormalForm| form.clauses.iter().min_by_key(|clause| clause.len()).cloned().unwrap_or_default();
-    let clause = alternatives.iter().flat_map(shortest).collect();
-    NormalForm { clauses: vec![clause], exact: false, ..NormalForm::default() }
 }

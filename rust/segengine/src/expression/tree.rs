@@ -1,194 +1,256 @@
-//! The tree itself: what may exist, and the naive evaluator.
+//! The boolean tree over literals, kept flat.
 //!
-//! A node's depth and number of literals are kept beside it, so a constructor checks both bounds in the number of its
-//! children and nothing ever walks a tree to learn its size.
+//! The tree is stored in postfix order in one vector, so building, dropping, cloning, comparing, printing, storing and
+//! evaluating it are loops over a slice: nothing recurses, whatever somebody sends. Depth and number of literals are
+//! bounded where nodes are joined (64 levels, 4,096 literals). Evaluation costs one push or fold per node.
 
 use crate::error::{Error, Result};
-use crate::limits;
+use crate::limits::{EXPRESSION_DEPTH, EXPRESSION_LITERALS};
 
-/// A boolean expression over literals of type `L`, at most 64 levels deep and with at most 4,096 literals.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Expression<L> {
-    node: Node<L>,
-    depth: u8,
-    literals: u16,
-}
-
-/// One node of an [`Expression`], for reading; only the constructors of [`Expression`] put nodes together.
+/// A node in postfix order: operands come before their operator.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Node<L> {
-    /// True or false for everybody: the meaning of an adgroup without targeting. It has no text form.
-    Constant(bool),
-    /// True for the members of a segment.
+    /// A test of one literal.
     Literal(L),
-    /// True where the child is false.
-    Not(Box<Expression<L>>),
-    /// True where every child is; at least two children.
-    And(Vec<Expression<L>>),
-    /// True where any child is; at least two children.
-    Or(Vec<Expression<L>>),
+    /// The opposite of the operand before.
+    Not,
+    /// True when all of that many operands are.
+    And(u32),
+    /// True when any of that many operands is.
+    Or(u32),
+}
+
+/// A boolean expression over literals of type `L`: never empty, at most 64 deep, at most 4,096 literals.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Expression<L> {
+    nodes: Vec<Node<L>>,
+    depth: usize,
+    literals: usize,
 }
 
 impl<L> Expression<L> {
-    /// True or false for everybody.
-    #[must_use]
-    pub fn constant(value: bool) -> Self {
-        Self { node: Node::Constant(value), depth: 1, literals: 0 }
-    }
-
-    /// True for the members of one segment.
+    /// The test of one literal.
     #[must_use]
     pub fn literal(literal: L) -> Self {
-        Self { node: Node::Literal(literal), depth: 1, literals: 1 }
+        Self { nodes: vec![Node::Literal(literal)], depth: 1, literals: 1 }
     }
 
-    /// True where `child` is false.
+    /// The opposite of `operand`.
     ///
     /// # Errors
-    /// `LimitExceeded` when the result would be deeper than the bound.
-    pub fn negate(child: Self) -> Result<Self> {
-        let (depth, literals) = checked_size(std::slice::from_ref(&child))?;
-        Ok(Self { node: Node::Not(Box::new(child)), depth, literals })
+    /// `LimitExceeded` past 64 levels.
+    #[expect(clippy::should_implement_trait, reason = "it may fail, and it is the word of the field")]
+    pub fn not(mut operand: Self) -> Result<Self> {
+        operand.nodes.push(Node::Not);
+        operand.depth += 1;
+        operand.checked()
     }
 
-    /// True where all of `children` are: the constant true for none, the child itself for one.
+    /// True when all `operands` are.
     ///
     /// # Errors
-    /// `LimitExceeded` when the result would be deeper or hold more literals than the bounds.
-    pub fn all(children: Vec<Self>) -> Result<Self> {
-        Self::combine(children, true, Node::And)
+    /// `InvalidInput` without operands; `LimitExceeded` past 64 levels or 4,096 literals.
+    pub fn and(operands: Vec<Self>) -> Result<Self> {
+        Self::join(operands, Node::And)
     }
 
-    /// True where any of `children` is: the constant false for none, the child itself for one.
+    /// True when any of `operands` is.
     ///
     /// # Errors
-    /// `LimitExceeded` when the result would be deeper or hold more literals than the bounds.
-    pub fn any(children: Vec<Self>) -> Result<Self> {
-        Self::combine(children, false, Node::Or)
+    /// As [`Self::and`].
+    pub fn or(operands: Vec<Self>) -> Result<Self> {
+        Self::join(operands, Node::Or)
     }
 
-    fn combine(mut children: Vec<Self>, neutral: bool, node: fn(Vec<Self>) -> Node<L>) -> Result<Self> {
-        if children.len() < 2 {
-            return Ok(children.pop().unwrap_or_else(|| Self::constant(neutral)));
+    fn join(mut operands: Vec<Self>, operator: fn(u32) -> Node<L>) -> Result<Self> {
+        if operands.len() == 1
+            && let Some(only) = operands.pop()
+        {
+            return Ok(only);
         }
-        let (depth, literals) = checked_size(&children)?;
-        Ok(Self { node: node(children), depth, literals })
+        let count = u32::try_from(operands.len()).unwrap_or(u32::MAX);
+        let mut joined = Self { nodes: Vec::new(), depth: 0, literals: 0 };
+        for operand in operands {
+            joined.depth = joined.depth.max(operand.depth);
+            joined.literals += operand.literals;
+            joined.nodes.extend(operand.nodes);
+        }
+        if joined.nodes.is_empty() {
+            return Err(Error::invalid("an AND or OR needs at least one operand").field("expression"));
+        }
+        joined.nodes.push(operator(count));
+        joined.depth += 1;
+        joined.checked()
     }
 
-    /// The root, for reading.
-    #[must_use]
-    pub fn node(&self) -> &Node<L> {
-        &self.node
+    fn checked(self) -> Result<Self> {
+        if self.depth > EXPRESSION_DEPTH {
+            return Err(Error::limit("expression", self.depth as u64, EXPRESSION_DEPTH as u64, "levels"));
+        }
+        if self.literals > EXPRESSION_LITERALS {
+            return Err(Error::limit("expression", self.literals as u64, EXPRESSION_LITERALS as u64, "literals"));
+        }
+        Ok(self)
     }
 
-    /// The children of the root, in order; none for a literal or a constant.
-    #[must_use]
-    pub fn children(&self) -> &[Self] {
-        match &self.node {
-            Node::Constant(_) | Node::Literal(_) => &[],
-            Node::Not(child) => std::slice::from_ref(child),
-            Node::And(children) | Node::Or(children) => children,
+    /// Checks nodes that came from outside: every operator has its operands, one root is left, the bounds hold.
+    ///
+    /// # Errors
+    /// `InvalidInput` for nodes that are no tree; `LimitExceeded`.
+    pub fn from_nodes(nodes: Vec<Node<L>>) -> Result<Self> {
+        let malformed = || Error::invalid("the stored expression is not a tree").field("expression");
+        let mut depths: Vec<usize> = Vec::new();
+        let mut literals = 0;
+        for node in &nodes {
+            let operands = match node {
+                Node::Literal(_) => 0,
+                Node::Not => 1,
+                Node::And(count) | Node::Or(count) => *count as usize,
+            };
+            let rest = depths.len().checked_sub(operands).ok_or_else(malformed)?;
+            if matches!(node, Node::And(_) | Node::Or(_)) && operands < 2 {
+                return Err(malformed());
+            }
+            literals += usize::from(operands == 0);
+            let depth = depths.drain(rest..).max().unwrap_or_default() + 1;
+            depths.push(depth);
+        }
+        match *depths {
+            [depth] => Self { nodes, depth, literals }.checked(),
+            _ => Err(malformed()),
         }
     }
 
-    /// Levels of the tree; a literal has one.
+    /// The nodes in postfix order.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node<L>] {
+        &self.nodes
+    }
+
+    /// Levels of the tree; a literal alone is one.
     #[must_use]
     pub fn depth(&self) -> usize {
-        usize::from(self.depth)
+        self.depth
     }
 
-    /// Literals of the tree, each occurrence counted.
-    #[must_use]
-    pub fn literal_count(&self) -> usize {
-        usize::from(self.literals)
-    }
-
-    /// The truth of the expression where `holds` tells the truth of each literal; stops as soon as it is known.
-    ///
-    /// This is the oracle: it follows the definition and nothing else.
-    pub fn evaluate(&self, holds: &mut impl FnMut(&L) -> bool) -> bool {
-        match &self.node {
-            Node::Constant(value) => *value,
-            Node::Literal(literal) => holds(literal),
-            Node::Not(child) => !child.evaluate(holds),
-            Node::And(children) => children.iter().all(|child| child.evaluate(holds)),
-            Node::Or(children) => children.iter().any(|child| child.evaluate(holds)),
-        }
-    }
-
-    /// Calls `visit` with each literal from left to right and its polarity: false under an odd number of NOTs.
-    pub fn for_each_literal<'a>(&'a self, visit: &mut impl FnMut(&'a L, bool)) {
-        self.visit_literals(true, visit);
-    }
-
-    fn visit_literals<'a>(&'a self, positive: bool, visit: &mut impl FnMut(&'a L, bool)) {
-        match &self.node {
-            Node::Constant(_) => {}
-            Node::Literal(literal) => visit(literal, positive),
-            Node::Not(child) => child.visit_literals(!positive, visit),
-            Node::And(children) | Node::Or(children) => {
-                children.iter().for_each(|child| child.visit_literals(positive, visit));
-            }
-        }
-    }
-
-    /// The literals from left to right, each occurrence once.
-    #[must_use]
-    pub fn literals(&self) -> Vec<&L> {
-        let mut literals = Vec::with_capacity(self.literal_count());
-        self.for_each_literal(&mut |literal, _| literals.push(literal));
-        literals
+    /// The literals from left to right, repeats included.
+    pub fn literals(&self) -> impl Iterator<Item = &L> {
+        self.nodes.iter().filter_map(|node| if let Node::Literal(literal) = node { Some(literal) } else { None })
     }
 
     /// The same tree over other literals.
     ///
     /// # Errors
-    /// Every error that `convert` returned, in the order of the literals.
-    pub fn try_map<M, E>(&self, mut convert: impl FnMut(&L) -> Result<M, E>) -> Result<Expression<M>, Vec<E>> {
-        let mut errors = Vec::new();
-        let mapped = self.map_collecting(&mut convert, &mut errors);
-        mapped.filter(|_| errors.is_empty()).ok_or(errors)
+    /// The first error of `map`.
+    pub fn try_map<M>(&self, mut map: impl FnMut(&L) -> Result<M>) -> Result<Expression<M>> {
+        let nodes = self.nodes.iter().map(|node| {
+            Ok(match node {
+                Node::Literal(literal) => Node::Literal(map(literal)?),
+                Node::Not => Node::Not,
+                Node::And(count) => Node::And(*count),
+                Node::Or(count) => Node::Or(*count),
+            })
+        });
+        Ok(Expression { nodes: nodes.collect::<Result<_>>()?, depth: self.depth, literals: self.literals })
     }
 
-    /// `None` below a literal that failed; siblings are still visited, so that all errors are told at once.
-    fn map_collecting<M, E>(
+    /// Folds the tree from the leaves up: `leaf` values a literal, `not` one value, `join` the operands of AND (true) or
+    /// OR (false).
+    pub fn fold<T>(
         &self,
-        convert: &mut impl FnMut(&L) -> Result<M, E>,
-        errors: &mut Vec<E>,
-    ) -> Option<Expression<M>> {
-        let mut map_all = |children: &[Self]| {
-            let mapped: Vec<_> = children.iter().map(|child| child.map_collecting(convert, errors)).collect();
-            mapped.into_iter().collect::<Option<Vec<_>>>()
-        };
-        let node = match &self.node {
-            Node::Constant(value) => Node::Constant(*value),
-            Node::Literal(literal) => match convert(literal) {
-                Ok(converted) => Node::Literal(converted),
-                Err(error) => {
-                    errors.push(error);
-                    return None;
+        mut leaf: impl FnMut(&L) -> T,
+        mut not: impl FnMut(T) -> T,
+        mut join: impl FnMut(bool, Vec<T>) -> T,
+    ) -> Option<T> {
+        let mut stack: Vec<T> = Vec::new();
+        for node in &self.nodes {
+            let value = match node {
+                Node::Literal(literal) => leaf(literal),
+                Node::Not => not(stack.pop()?),
+                Node::And(count) | Node::Or(count) => {
+                    let operands = stack.split_off(stack.len().checked_sub(*count as usize)?);
+                    join(matches!(node, Node::And(_)), operands)
                 }
-            },
-            Node::Not(child) => Node::Not(Box::new(child.map_collecting(convert, errors)?)),
-            Node::And(children) => Node::And(map_all(children)?),
-            Node::Or(children) => Node::Or(map_all(children)?),
-        };
-        Some(Expression { node, depth: self.depth, literals: self.literals })
+            };
+            stack.push(value);
+        }
+        stack.pop()
+    }
+
+    /// Whether the expression holds when `holds` says which literals do. The oracle: no tricks, every node visited.
+    pub fn evaluate(&self, mut holds: impl FnMut(&L) -> bool) -> bool {
+        self.fold(&mut holds, |value| !value, |and, values| {
+            if and { values.into_iter().all(|value| value) } else { values.into_iter().any(|value| value) }
+        })
+        .unwrap_or(false)
+    }
+
+    /// Every literal with true where it stands under an even number of negations, from right to left.
+    pub fn polarities(&self) -> Vec<(&L, bool)> {
+        let mut waiting = vec![true];
+        let mut found = Vec::with_capacity(self.literals);
+        for node in self.nodes.iter().rev() {
+            let Some(positive) = waiting.pop() else { break };
+            match node {
+                Node::Literal(literal) => found.push((literal, positive)),
+                Node::Not => waiting.push(!positive),
+                Node::And(count) | Node::Or(count) => waiting.extend(std::iter::repeat_n(positive, *count as usize)),
+            }
+        }
+        found
     }
 }
 
-/// Depth and literals of a node with these children, refused past the bounds.
-fn checked_size<L>(children: &[Expression<L>]) -> Result<(u8, u16)> {
-    let depth = 1 + children.iter().map(Expression::depth).max().unwrap_or(0);
-    let literals: usize = children.iter().map(Expression::literal_count).sum();
-    if depth > limits::EXPRESSION_DEPTH {
-        return Err(Error::limit("expression", depth as u64, limits::EXPRESSION_DEPTH as u64, "levels"));
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any tree over `literals` literals.
+    pub(crate) fn any_tree(literals: u32) -> impl Strategy<Value = Expression<u32>> {
+        let leaf = (0..literals).prop_map(Expression::literal);
+        leaf.prop_recursive(6, 60, 5, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|operand| Expression::not(operand).unwrap()),
+                prop::collection::vec(inner.clone(), 2..5).prop_map(|operands| Expression::and(operands).unwrap()),
+                prop::collection::vec(inner, 2..5).prop_map(|operands| Expression::or(operands).unwrap()),
+            ]
+        })
     }
-    if literals > limits::EXPRESSION_LITERALS {
-        return Err(Error::limit("expression", literals as u64, limits::EXPRESSION_LITERALS as u64, "literals"));
+
+    #[test]
+    fn bounds_hold_where_nodes_are_joined() {
+        let mut deep = Expression::literal(1);
+        for _ in 1..EXPRESSION_DEPTH {
+            deep = Expression::not(deep).unwrap();
+        }
+        assert!(Expression::not(deep).is_err());
+        let many = |count| Expression::or((0..count).map(Expression::literal).collect());
+        assert!(many(4_096).is_ok());
+        assert!(many(4_097).is_err());
+        assert!(Expression::<u32>::or(Vec::new()).is_err());
     }
-    match (u8::try_from(depth), u16::try_from(literals)) {
-        (Ok(depth), Ok(literals)) => Ok((depth, literals)),
-        _ => Err(Error::internal("the bounds of expressions do not fit their fields")),
+
+    #[test]
+    fn nodes_that_are_no_tree_are_refused() {
+        for nodes in [vec![], vec![Node::Not], vec![Node::Literal(1), Node::Literal(2)], vec![Node::Literal(1), Node::And(2)], vec![Node::Literal(1), Node::Or(1)]] {
+            assert!(Expression::from_nodes(nodes).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn de_morgan_holds(one in any_tree(6), other in any_tree(6), held in 0u32..64) {
+            let holds = |literal: &u32| held >> literal & 1 == 1;
+            let both = Expression::and(vec![one.clone(), other.clone()]).unwrap();
+            let either = Expression::or(vec![Expression::not(one).unwrap(), Expression::not(other).unwrap()]).unwrap();
+            prop_assert_eq!(Expression::not(both).unwrap().evaluate(holds), either.evaluate(holds));
+        }
+
+        #[test]
+        fn trees_survive_their_nodes(tree in any_tree(9)) {
+            prop_assert_eq!(Expression::from_nodes(tree.nodes().to_vec()).unwrap(), tree);
+        }
     }
 }

@@ -166,8 +166,7 @@ impl PlaneIndex {
 
     fn postings(&self, segment: u32) -> &[u32] {
         let segment = segment as usize;
-        let (Some(&start), Some(&end)) = (self.posting_starts.get(segment), self.posting_starts.get(segment + 1))
-        else {
+        let (Some(&start), Some(&end)) = (self.posting_starts.get(segment), self.posting_starts.get(segment + 1)) else {
             return &[];
         };
         self.bits.get(start as usize..end as usize).unwrap_or_default()
@@ -291,8 +290,7 @@ impl AdgroupIndex for PlaneIndex {
             while result != 0 {
                 let position = word * 64 + result.trailing_zeros() as usize;
                 result &= result - 1;
-                let exact =
-                    !self.any_verify || self.programs.get(position).is_none_or(|program| program.verify == EXACT);
+                let exact = !self.any_verify || self.programs.get(position).is_none_or(|program| program.verify == EXACT);
                 let holds = exact || {
                     let verify = self.programs.get(position).map_or(EXACT, |program| program.verify);
                     self.confirm(verify, &scratch.held, &mut scratch.stack)
