@@ -52,7 +52,7 @@ impl Kind {
 }
 
 /// Everything the catalog knows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Model {
     /// Numbers and texts that are not records: counters, ids.
     pub meta: BTreeMap<String, String>,
@@ -108,7 +108,14 @@ impl Model {
     ///
     /// # Errors
     /// `AlreadyExists` naming both things.
-    pub fn check_free(&self, scope: Scope, kind: Kind, number: Option<u64>, id: &str, display_name: &str) -> Result<()> {
+    pub fn check_free(
+        &self,
+        scope: Scope,
+        kind: Kind,
+        number: Option<u64>,
+        id: &str,
+        display_name: &str,
+    ) -> Result<()> {
         let taken_id = self.ids.get(&(scope, id.to_owned())).copied().filter(|&(k, n)| (k, Some(n)) != (kind, number));
         let taken_name = self.by_name(scope, kind, display_name).filter(|&taken| Some(taken) != number);
         let (other_kind, other) = match (taken_id, taken_name) {
@@ -123,7 +130,8 @@ impl Model {
             other_kind.noun()
         );
         let same = other_name == display_name;
-        let hint = if same { "use the one that exists, or another name" } else { "give an id of your own, or another name" };
+        let hint =
+            if same { "use the one that exists, or another name" } else { "give an id of your own, or another name" };
         Err(Error::new(ErrorKind::AlreadyExists, message).field("display_name").hint(hint))
     }
 
@@ -167,17 +175,26 @@ impl Model {
         self.children.insert((scope, kind, number));
     }
 
+    /// Takes out only what leads to this very thing: its name may have passed to another in the same write.
     pub(super) fn unindex(&mut self, scope: Scope, kind: Kind, number: u64, id: &str, display_name: &str) {
-        self.ids.remove(&(scope, id.to_owned()));
-        self.names.remove(&(scope, kind, display_name.to_owned()));
+        let (id, name) = ((scope, id.to_owned()), (scope, kind, display_name.to_owned()));
+        if self.ids.get(&id) == Some(&(kind, number)) {
+            self.ids.remove(&id);
+        }
+        if self.names.get(&name) == Some(&number) {
+            self.names.remove(&name);
+        }
         self.children.remove(&(scope, kind, number));
     }
 
-    pub(super) fn index_request(&mut self, key: &str, number: Option<u64>) {
-        match number {
-            Some(number) => self.request_keys.insert(key.to_owned(), number),
-            None => self.request_keys.remove(key),
-        };
+    pub(super) fn index_request(&mut self, key: &str, number: u64) {
+        self.request_keys.insert(key.to_owned(), number);
+    }
+
+    pub(super) fn unindex_request(&mut self, key: &str, number: u64) {
+        if self.request_keys.get(key) == Some(&number) {
+            self.request_keys.remove(key);
+        }
     }
 }
 

@@ -1,25 +1,27 @@
 //! The one way to change the catalog: an exclusive write that becomes durable and visible together, or not at all.
 //!
-//! A write runs each statement inside one SQLite transaction and changes the model behind the readers' lock; dropping
-//! it without a commit rolls both back. After a commit that failed nothing is known about the disk, so the catalog is
-//! poisoned and refuses every later write, while reads go on.
+//! A write runs each statement inside one SQLite transaction and changes the writer's own model; readers have the other
+//! one until the commit. Dropping a write without a commit takes both back. After a statement that failed the write
+//! refuses to go on, because SQLite may have ended the transaction by itself. After a commit that failed nothing is known
+//! about the disk, so the catalog is poisoned and refuses every later write, while reads go on.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::{MutexGuard, RwLockWriteGuard};
-use rusqlite::{Connection, params};
+use parking_lot::MutexGuard;
+use rusqlite::{Connection, ToSql, params};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::Catalog;
 use super::model::{Kind, Model, Scope};
 use super::records::{
     Adgroup, Advertiser, Campaign, IdentityRun, LinkRun, MemberDelta, OperationRecord, RequestRecord, SeenDay, Segment,
     Version, VersionState,
 };
+use super::rows::{self, Total};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{GenerationNumber, Revision, SlotNumber};
-use crate::storage::sql::error as sql_error;
+use crate::storage::sql::{self, error as sql_error};
 
 /// A record that lives in a table of its own, under a number.
 pub trait Record: Serialize + DeserializeOwned + Clone + PartialEq {
@@ -29,6 +31,8 @@ pub trait Record: Serialize + DeserializeOwned + Clone + PartialEq {
     fn key(&self) -> u64;
     /// Its place in the model.
     fn place(model: &mut Model) -> &mut BTreeMap<u64, Arc<Self>>;
+    /// All of them in the model.
+    fn all(model: &Model) -> &BTreeMap<u64, Arc<Self>>;
     /// Enters it into the model's look-ups.
     fn index(&self, _model: &mut Model) {}
     /// Takes it out of the model's look-ups.
@@ -45,6 +49,9 @@ macro_rules! record {
             }
             fn place(model: &mut Model) -> &mut BTreeMap<u64, Arc<Self>> {
                 &mut model.$field
+            }
+            fn all(model: &Model) -> &BTreeMap<u64, Arc<Self>> {
+                &model.$field
             }
             $(
                 fn index(&self, model: &mut Model) {
@@ -79,43 +86,103 @@ impl Record for RequestRecord {
     fn place(model: &mut Model) -> &mut BTreeMap<u64, Arc<Self>> {
         &mut model.requests
     }
+    fn all(model: &Model) -> &BTreeMap<u64, Arc<Self>> {
+        &model.requests
+    }
     fn index(&self, model: &mut Model) {
-        model.index_request(&self.key, Some(self.number));
+        model.index_request(&self.key, self.number);
     }
     fn unindex(&self, model: &mut Model) {
-        model.index_request(&self.key, None);
+        model.unindex_request(&self.key, self.number);
     }
 }
 
-type Undo = Box<dyn FnOnce(&mut Model) + Send>;
+/// A place of the model that a write changed. Both models are brought together by copying such places from one to the
+/// other, in whichever direction; the order does not matter.
+enum Touched {
+    Record(fn(&Model, &mut Model, u64), u64),
+    Meta(String),
+}
+
+impl Touched {
+    fn copy(&self, from: &Model, to: &mut Model) {
+        match self {
+            Self::Record(copy, key) => copy(from, to, *key),
+            Self::Meta(key) => match from.meta.get(key) {
+                Some(value) => drop(to.meta.insert(key.clone(), value.clone())),
+                None => drop(to.meta.remove(key)),
+            },
+        }
+    }
+}
+
+fn copy_record<R: Record>(from: &Model, to: &mut Model, key: u64) {
+    exchange(to, key, R::all(from).get(&key).cloned());
+}
+
+/// What the one writer at a time owns.
+pub(super) struct Writer {
+    /// None once the catalog is closed.
+    connection: Option<Connection>,
+    /// The model that readers do not see.
+    spare: Arc<Model>,
+    /// What the last commit changed, and the spare model does not have yet.
+    behind: Vec<Touched>,
+    /// What all committed rows add up to.
+    total: Total,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, model: Model, total: Total) -> Self {
+        Self { connection: Some(connection), spare: Arc::new(model), behind: Vec::new(), total }
+    }
+
+    pub(super) fn connection(&self) -> Result<&Connection> {
+        let closed = || Error::new(ErrorKind::EngineClosed, "the catalog is closed").hint("open the directory again");
+        self.connection.as_ref().ok_or_else(closed)
+    }
+
+    pub(super) fn close(&mut self) -> Result<()> {
+        let closed = self.connection.take().map_or(Ok(()), Connection::close);
+        closed.map_err(|(_, error)| sql_error(error))
+    }
+
+    /// Brings the spare model to where the readers' is. A reader that still holds it keeps it, and a copy is made.
+    fn catch_up(&mut self, front: &Arc<Model>) {
+        let behind = std::mem::take(&mut self.behind);
+        match Arc::get_mut(&mut self.spare) {
+            Some(spare) => behind.iter().for_each(|touched| touched.copy(front, spare)),
+            None => self.spare = Arc::new(Model::clone(front)),
+        }
+    }
+}
 
 /// An exclusive change of the catalog.
 pub struct Write<'a> {
-    pub(super) sql: MutexGuard<'a, Connection>,
-    pub(super) model: RwLockWriteGuard<'a, Model>,
-    pub(super) poisoned: &'a AtomicBool,
-    undo: Vec<Undo>,
+    catalog: &'a Catalog,
+    writer: MutexGuard<'a, Writer>,
+    touched: Vec<Touched>,
+    total: Total,
+    failed: bool,
     committed: bool,
 }
 
 impl<'a> Write<'a> {
-    pub(super) fn begin(
-        sql: MutexGuard<'a, Connection>,
-        model: RwLockWriteGuard<'a, Model>,
-        poisoned: &'a AtomicBool,
-    ) -> Result<Self> {
-        if poisoned.load(Ordering::Acquire) {
+    pub(super) fn begin(catalog: &'a Catalog, mut writer: MutexGuard<'a, Writer>) -> Result<Self> {
+        if catalog.is_poisoned() {
             let message = "an earlier commit of the catalog could not be made durable: nothing more is acknowledged";
             return Err(Error::new(ErrorKind::Storage, message).hint("check the disk, then open the directory again"));
         }
-        sql.execute_batch("BEGIN IMMEDIATE").map_err(sql_error)?;
-        Ok(Self { sql, model, poisoned, undo: Vec::new(), committed: false })
+        writer.connection()?.execute_batch("BEGIN IMMEDIATE").map_err(sql_error)?;
+        writer.catch_up(&catalog.read());
+        let total = writer.total;
+        Ok(Self { catalog, writer, touched: Vec::new(), total, failed: false, committed: false })
     }
 
     /// The model with this write's changes.
     #[must_use]
     pub fn model(&self) -> &Model {
-        &self.model
+        &self.writer.spare
     }
 
     /// Inserts or replaces a record.
@@ -123,12 +190,15 @@ impl<'a> Write<'a> {
     /// # Errors
     /// `Storage`.
     pub fn put<R: Record + Send + Sync + 'static>(&mut self, record: R) -> Result<()> {
-        let text = serde_json::to_string(&record).map_err(|error| Error::internal("a record does not encode").caused_by(error))?;
-        let statement = format!("INSERT OR REPLACE INTO {} (number, record) VALUES (?1, ?2)", R::TABLE);
+        let text = serde_json::to_string(&record)
+            .map_err(|error| Error::internal("a record does not encode").caused_by(error))?;
         let key = record.key();
-        let mut statement = self.sql.prepare_cached(&statement).map_err(sql_error)?;
-        statement.execute(params![key.cast_signed(), text]).map_err(sql_error)?;
-        drop(statement);
+        let number = key.cast_signed();
+        let check = rows::checksum(R::TABLE, &number.to_le_bytes(), &text);
+        let before = self.checksum_before::<R>(key)?;
+        let statement = format!("INSERT OR REPLACE INTO {} (number, record, checksum) VALUES (?1, ?2, ?3)", R::TABLE);
+        self.execute(&statement, params![number, text, check])?;
+        self.account(before, Some(check));
         self.stage(key, Some(Arc::new(record)));
         Ok(())
     }
@@ -138,32 +208,79 @@ impl<'a> Write<'a> {
     /// # Errors
     /// `Storage`.
     pub fn remove<R: Record + Send + Sync + 'static>(&mut self, key: u64) -> Result<()> {
-        let statement = format!("DELETE FROM {} WHERE number = ?1", R::TABLE);
-        self.sql.prepare_cached(&statement).map_err(sql_error)?.execute(params![key.cast_signed()]).map_err(sql_error)?;
+        let before = self.checksum_before::<R>(key)?;
+        self.execute(&format!("DELETE FROM {} WHERE number = ?1", R::TABLE), params![key.cast_signed()])?;
+        self.account(before, None);
         self.stage::<R>(key, None);
         Ok(())
     }
 
+    /// The checksum of the row that is about to go; a record that is not in the model has none.
+    fn checksum_before<R: Record>(&mut self, key: u64) -> Result<Option<u32>> {
+        self.check()?;
+        if !R::all(self.model()).contains_key(&key) {
+            return Ok(None);
+        }
+        let found = rows::current(self.writer.connection()?, R::TABLE, "number", &key.cast_signed());
+        self.failed |= found.is_err();
+        found
+    }
+
+    fn execute(&mut self, statement: &str, values: &[&dyn ToSql]) -> Result<()> {
+        self.check()?;
+        let connection = self.writer.connection()?;
+        let done = connection.prepare_cached(statement).and_then(|mut statement| statement.execute(values));
+        self.failed |= done.is_err();
+        done.map(drop).map_err(sql_error)
+    }
+
+    /// Fails after a statement that failed: SQLite may have ended the transaction, and what followed would stand alone.
+    fn check(&self) -> Result<()> {
+        if !self.failed {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Storage, "an earlier step of this write failed: nothing was changed")
+            .hint("repeat the call"))
+    }
+
+    fn account(&mut self, before: Option<u32>, after: Option<u32>) {
+        before.into_iter().for_each(|checksum| self.total.take(checksum));
+        after.into_iter().for_each(|checksum| self.total.add(checksum));
+    }
+
     fn stage<R: Record + Send + Sync + 'static>(&mut self, key: u64, record: Option<Arc<R>>) {
-        let before = exchange(&mut self.model, key, record);
-        self.undo.push(Box::new(move |model| drop(exchange(model, key, before))));
+        exchange(Arc::make_mut(&mut self.writer.spare), key, record);
+        self.touched.push(Touched::Record(copy_record::<R>, key));
     }
 
     /// Sets a counter or text.
     ///
     /// # Errors
-    /// `Storage`.
+    /// `Storage`; `Internal` for the name that the catalog keeps for itself.
     pub fn set_meta(&mut self, key: &str, value: impl ToString) -> Result<()> {
+        if key == rows::TOTAL {
+            return Err(Error::internal("this meta row belongs to the catalog itself"));
+        }
+        self.check()?;
         let value = value.to_string();
-        let statement = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)";
-        self.sql.prepare_cached(statement).map_err(sql_error)?.execute(params![key, value]).map_err(sql_error)?;
-        let before = self.model.meta.insert(key.to_owned(), value);
-        let key = key.to_owned();
-        self.undo.push(Box::new(move |model| match before {
-            Some(value) => drop(model.meta.insert(key, value)),
-            None => drop(model.meta.remove(&key)),
-        }));
+        let before = match self.model().meta.contains_key(key) {
+            true => rows::current(self.writer.connection()?, "meta", "key", &key)?,
+            false => None,
+        };
+        let check = self.write_meta(key, &value)?;
+        self.account(before, Some(check));
+        Arc::make_mut(&mut self.writer.spare).meta.insert(key.to_owned(), value);
+        self.touched.push(Touched::Meta(key.to_owned()));
         Ok(())
+    }
+
+    fn write_meta(&mut self, key: &str, value: &str) -> Result<u32> {
+        let check = rows::checksum("meta", key.as_bytes(), value);
+        self.execute(
+            "INSERT OR REPLACE INTO meta (key, value, checksum) VALUES (?1, ?2, ?3)",
+            params![key, value, check],
+        )?;
+        Ok(check)
     }
 
     /// The next value of a counter, from 1, never given twice.
@@ -171,7 +288,7 @@ impl<'a> Write<'a> {
     /// # Errors
     /// `Storage`.
     pub fn next(&mut self, counter: &str) -> Result<u64> {
-        let next = self.model.counter(counter) + 1;
+        let next = self.model().counter(counter) + 1;
         self.set_meta(counter, next)?;
         Ok(next)
     }
@@ -201,7 +318,7 @@ impl<'a> Write<'a> {
     /// # Errors
     /// `Internal` for a number that does not grow; `Storage`.
     pub fn set_generation(&mut self, generation: GenerationNumber) -> Result<()> {
-        if generation.0 <= self.model.counter("generation") {
+        if generation.0 <= self.model().counter("generation") {
             return Err(Error::internal(format!("generation {generation} does not follow the one before")));
         }
         self.set_meta("generation", generation.0)
@@ -212,12 +329,12 @@ impl<'a> Write<'a> {
     /// # Errors
     /// `Storage`.
     pub fn reserve_slots(&mut self, count: usize) -> Result<Vec<SlotNumber>> {
-        let mut free = free_slots(&self.model);
+        let mut free = free_slots(self.model());
         let mut reserved: Vec<SlotNumber> = free.drain(..count.min(free.len())).map(SlotNumber).collect();
         if !reserved.is_empty() {
-            self.set_free_slots(&free)?;
+            self.set_free_slots(free)?;
         }
-        let next = self.model.counter("slots");
+        let next = self.model().counter("slots");
         let end = next + (count - reserved.len()) as u64;
         if end >= u64::from(u32::MAX) {
             return Err(Error::limit("slots", end, u64::from(u32::MAX), "slots"));
@@ -229,8 +346,12 @@ impl<'a> Write<'a> {
         Ok(reserved)
     }
 
-    fn set_free_slots(&mut self, free: &[u32]) -> Result<()> {
-        let text: Vec<String> = free.iter().map(u32::to_string).collect();
+    /// Says which slots may be given again: no record carries them and no generation maps them.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub fn set_free_slots(&mut self, free: impl IntoIterator<Item = u32>) -> Result<()> {
+        let text: Vec<String> = free.into_iter().map(|slot| slot.to_string()).collect();
         self.set_meta("free_slots", text.join(" "))
     }
 
@@ -241,14 +362,16 @@ impl<'a> Write<'a> {
     /// `Storage`.
     pub fn publish_version(&mut self, version: &Version) -> Result<()> {
         let key = u64::from(version.segment.0);
-        let segment = self.model.segments.get(&key).cloned();
+        let segment = self.model().segments.get(&key).cloned();
         let segment = segment.ok_or_else(|| Error::not_found("the segment was deleted meanwhile"))?;
-        if let Some(before) = segment.live_version.and_then(|before| self.model.versions.get(&before).cloned()) {
+        if let Some(before) = segment.live_version.and_then(|before| self.model().versions.get(&before).cloned()) {
             self.put(Version { state: VersionState::Retired, ..Version::clone(&before) })?;
         }
-        let superseded = self.model.deltas.values().filter(|delta| {
-            delta.segment == version.segment && delta.revision <= version.accepted
-        });
+        let superseded = self
+            .model()
+            .deltas
+            .values()
+            .filter(|delta| delta.segment == version.segment && delta.revision <= version.accepted);
         for number in superseded.map(|delta| delta.number).collect::<Vec<_>>() {
             self.remove::<MemberDelta>(number)?;
         }
@@ -262,19 +385,19 @@ impl<'a> Write<'a> {
     /// `Storage`.
     pub fn forget_versions(&mut self, slots: &HashSet<u32>) -> Result<Vec<String>> {
         let swept: Vec<Arc<Version>> = self
-            .model
+            .model()
             .versions
             .values()
             .filter(|version| slots.contains(&version.slot.0) && version.state != VersionState::Live)
             .cloned()
             .collect();
-        let mut free = free_slots(&self.model);
+        let mut free = free_slots(self.model());
         for version in &swept {
             self.remove::<Version>(version.number)?;
             free.push(version.slot.0);
         }
-        self.set_free_slots(&free)?;
-        let named = self.model.named_files();
+        self.set_free_slots(free)?;
+        let named = self.model().named_files();
         let files: HashSet<&str> = swept.iter().map(|version| version.file.as_str()).collect();
         Ok(files.into_iter().filter(|file| !file.is_empty() && !named.contains(file)).map(str::to_owned).collect())
     }
@@ -284,15 +407,26 @@ impl<'a> Write<'a> {
     /// # Errors
     /// `Storage`: nothing changed, and the catalog refuses later writes when it was the commit itself that failed.
     pub fn commit(mut self) -> Result<()> {
-        if let Err(error) = self.sql.execute_batch("COMMIT") {
-            // A full or read-only disk is found before anything is written; other failures leave the disk unknown.
-            let error = sql_error(error);
-            if !error.hint_text().is_some_and(|hint| hint.starts_with("free disk space")) {
-                self.poisoned.store(true, Ordering::Release);
+        self.check()?;
+        if !self.touched.is_empty() {
+            self.write_meta(rows::TOTAL, &self.total.text())?;
+        }
+        let connection = self.writer.connection()?;
+        if let Err(error) = connection.execute_batch("COMMIT") {
+            if !sql::is_recoverable(&error) {
+                self.catalog.poison();
             }
-            return Err(error);
+            return Err(sql_error(error));
+        }
+        // The commit is durable in the log whatever happens to the log's way back into the database.
+        if sql::checkpoint(connection).is_err_and(|error| !sql::is_recoverable(&error)) {
+            self.catalog.poison();
         }
         self.committed = true;
+        self.writer.total = self.total;
+        let front = self.catalog.front.swap(Arc::clone(&self.writer.spare));
+        self.writer.spare = front;
+        self.writer.behind = std::mem::take(&mut self.touched);
         Ok(())
     }
 }
@@ -319,10 +453,12 @@ impl Drop for Write<'_> {
         if self.committed {
             return;
         }
-        // A rollback that fails leaves nothing behind either: the connection rolls back when it is next used or closed.
-        let _ = self.sql.execute_batch("ROLLBACK");
-        while let Some(undo) = self.undo.pop() {
-            undo(&mut self.model);
+        if let Ok(connection) = self.writer.connection() {
+            // It fails when SQLite has rolled back by itself, which is as good.
+            let _ = connection.execute_batch("ROLLBACK");
         }
+        let front = self.catalog.read();
+        let spare = Arc::make_mut(&mut self.writer.spare);
+        self.touched.iter().for_each(|touched| touched.copy(&front, spare));
     }
 }

@@ -1,37 +1,46 @@
-//! A folder of immutable files: written aside, synced with the folder, then — and only then — named by somebody.
+//! A folder of immutable files: written, synced with the folder, then — and only then — named by somebody.
+//!
+//! A file's name carries the length and the checksum of its content (`members-7.40516.9a3bc1d2`), so the one catalog
+//! row that names a file commits all three, and a file that is whole but is not the one that was committed is found.
 //!
 //! After a failed sync nothing can be known about what reached the disk, so the folder is *poisoned*: it writes nothing
 //! more until the directory is opened again; reading goes on. Source: "Can Applications Recover from fsync Failures?"
 //! (Rebello et al., 2020).
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::directory::{Directory, DiskDirectory};
 use super::framed;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A folder of framed files.
 pub struct Folder {
-    path: PathBuf,
+    directory: Box<dyn Directory>,
     poisoned: AtomicBool,
 }
 
 impl Folder {
-    /// The folder at `path`, made when absent.
+    /// The folder at `path`, made durably when absent.
     ///
     /// # Errors
     /// `Storage` when it cannot be made.
     pub fn open(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|error| Error::storage(format_args!("make {}", path.display()), error))?;
-        Ok(Self { path: path.to_owned(), poisoned: AtomicBool::new(false) })
+        let directory = DiskDirectory::open(path);
+        Ok(Self::over(directory.map_err(|error| Error::storage(format_args!("make {}", path.display()), error))?))
+    }
+
+    /// The folder over another directory than the disk: for tests.
+    #[must_use]
+    pub fn over(directory: impl Directory + 'static) -> Self {
+        Self { directory: Box::new(directory), poisoned: AtomicBool::new(false) }
     }
 
     /// Where the folder is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.directory.path()
     }
 
     /// Whether a sync failed since the folder was opened.
@@ -57,48 +66,61 @@ impl Folder {
         Err(Error::new(ErrorKind::Storage, message).hint("check the disk, then open the directory again"))
     }
 
+    /// Writes a new file and returns its name: `stem`, which must not have been used, with length and checksum.
+    ///
+    /// # Errors
+    /// As [`Folder::write`].
+    pub fn create(&self, stem: &str, kind: u16, payload: &[u8]) -> Result<String> {
+        let name = name_of(stem, payload.len() as u64, crc32c::crc32c(payload));
+        self.write(&name, kind, payload)?;
+        Ok(name)
+    }
+
     /// Writes a new file, syncs it and then the folder. When this returns, the file survives a power cut.
     ///
     /// # Errors
-    /// `Storage`; the file is then removed, and the folder poisoned if it was a sync that failed.
+    /// `Storage`; what was written is then removed, and the folder poisoned if it was a sync that failed. A file that
+    /// has the name already is left as it is.
     pub fn write(&self, name: &str, kind: u16, payload: &[u8]) -> Result<()> {
         self.check()?;
-        let path = self.path.join(name);
-        let written = self.write_and_sync(&path, &framed::encode(kind, payload));
-        if written.is_err() {
+        let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
+        let file = self.directory.create(name).map_err(doing)?;
+        let mut file = BufWriter::new(file);
+        let written = framed::write_to(&mut file, kind, payload).and_then(|()| file.flush()).map_err(doing);
+        let synced = written.and_then(|()| self.synced(file.get_mut().sync(), name));
+        let durable = synced.and_then(|()| self.synced(self.directory.sync(), name));
+        if durable.is_err() {
+            // What the buffer still holds must not be written when it is dropped.
+            drop(file.into_parts());
             // Nothing names the file; if the removal fails too, the next start removes it as an orphan.
-            let _ = fs::remove_file(&path);
+            let _ = self.directory.remove(name);
         }
-        written
+        durable
     }
 
-    fn write_and_sync(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let doing = |error| Error::storage(format_args!("write {}", path.display()), error);
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(doing)?;
-        file.write_all(bytes).map_err(doing)?;
-        self.synced(file.sync_all(), path)?;
-        drop(file);
-        self.synced(File::open(&self.path).and_then(|folder| folder.sync_all()), &self.path)
-    }
-
-    fn synced(&self, outcome: std::io::Result<()>, path: &Path) -> Result<()> {
+    fn synced(&self, outcome: io::Result<()>, name: &str) -> Result<()> {
         outcome.map_err(|error| {
             self.poison();
-            Error::storage(format_args!("make {} durable", path.display()), error)
+            Error::storage(format_args!("make {} durable", self.path().join(name).display()), error)
         })
     }
 
-    /// Reads a file of `kind`, checking every byte.
+    /// Reads a file of `kind`, checking every byte, and that it is the file which its name tells of.
     ///
     /// # Errors
     /// `Corrupted` with file and byte, also for a missing file; `Storage` when the disk refuses.
     pub fn read(&self, name: &str, kind: u16) -> Result<Vec<u8>> {
-        let path = self.path.join(name);
-        let bytes = fs::read(&path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::corrupted(name, 0, "the catalog names this file, but it is gone"),
-            _ => Error::storage(format_args!("read {}", path.display()), error),
+        let mut file = self.directory.open(name).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::corrupted(name, 0, "the catalog names this file, but it is gone"),
+            _ => Error::storage(format_args!("read {}", self.path().join(name).display()), error),
         })?;
-        framed::decode(name, kind, &bytes)
+        let payload = framed::read_from(name, kind, &mut file)?;
+        match committed(name) {
+            Some((length, checksum)) if length != payload.len() as u64 || checksum != crc32c::crc32c(&payload) => {
+                Err(Error::corrupted(name, 0, "the file is whole, but not the one that was committed under this name"))
+            }
+            _ => Ok(payload),
+        }
     }
 
     /// Removes a file that nothing names any more; one that is gone already is fine.
@@ -106,28 +128,50 @@ impl Folder {
     /// # Errors
     /// `Storage`.
     pub fn remove(&self, name: &str) -> Result<()> {
-        match fs::remove_file(self.path.join(name)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::storage(format_args!("remove {name}"), error))
+        match self.directory.remove(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::storage(format_args!("remove {}", self.path().join(name).display()), error))
             }
             _ => Ok(()),
         }
     }
 
-    /// Removes every file for which `named` is false, and returns their names: leftovers of writes that were cut short.
+    /// Removes the files of ours for which `named` is false, and returns their names: leftovers of writes that were cut
+    /// short. What does not have a name that we give is not ours to remove.
+    ///
+    /// Call this only with the directory locked and its catalog read: otherwise it removes what is still needed.
     ///
     /// # Errors
     /// `Storage`.
     pub fn remove_orphans(&self, named: impl Fn(&str) -> bool) -> Result<Vec<String>> {
-        let reading = |error| Error::storage(format_args!("list {}", self.path.display()), error);
-        let mut orphans = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(reading)? {
-            let name = entry.map_err(reading)?.file_name().to_string_lossy().into_owned();
-            if !named(&name) {
-                self.remove(&name)?;
-                orphans.push(name);
-            }
-        }
+        let reading = |error| Error::storage(format_args!("list {}", self.path().display()), error);
+        let mut orphans = self.directory.list().map_err(reading)?;
+        orphans.retain(|name| is_ours(name) && !named(name));
+        orphans.iter().try_for_each(|name| self.remove(name))?;
         Ok(orphans)
     }
+}
+
+fn name_of(stem: &str, length: u64, checksum: u32) -> String {
+    format!("{stem}.{length}.{checksum:08x}")
+}
+
+/// The length and checksum of the content, as a name made by [`Folder::create`] tells them.
+fn committed(name: &str) -> Option<(u64, u32)> {
+    let (rest, checksum) = name.rsplit_once('.')?;
+    let (_, length) = rest.rsplit_once('.')?;
+    Some((length.parse().ok()?, u32::from_str_radix(checksum, 16).ok().filter(|_| checksum.len() == 8)?))
+}
+
+/// Whether a name is one that we give: lower-case letters, a hyphen, a number, then perhaps length and checksum.
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
+    number_of(name).is_some() && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+}
+
+/// The number in a file's name: `7` of `members-7.40516.9a3bc1d2`.
+#[must_use]
+pub fn number_of(name: &str) -> Option<u64> {
+    let stem = name.split('.').next()?;
+    stem.rsplit_once('-')?.1.parse().ok()
 }

@@ -1,13 +1,14 @@
 //! The key file beside the data directory: without it the identifiers inside are numbers that nobody can find again.
 //!
 //! One line of text, `segengine-key-1 ` and 64 hex digits, mode 0600, made once: written aside, synced and linked into
-//! place without overwriting.
+//! place without overwriting, so of two processes that make the same key file one is refused and neither loses a key.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::directory::sync_folder;
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &str = "segengine-key-1 ";
@@ -23,7 +24,8 @@ pub fn read(path: &Path) -> Result<Option<([u8; 32], Option<String>)>> {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => return Err(not_a_key(path)),
         Err(error) => return Err(Error::storage(format_args!("read the key file {}", path.display()), error)),
     };
-    let digits = text.trim_end().strip_prefix(MAGIC).filter(|digits| digits.len() == 64).ok_or_else(|| not_a_key(path))?;
+    let is_key = |digits: &&str| digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let digits = text.trim_end().strip_prefix(MAGIC).filter(is_key).ok_or_else(|| not_a_key(path))?;
     let mut key = [0; 32];
     for (place, byte) in key.iter_mut().enumerate() {
         let pair = digits.get(2 * place..2 * place + 2).ok_or_else(|| not_a_key(path))?;
@@ -51,15 +53,22 @@ pub fn create(path: &Path, key: &[u8; 32]) -> Result<()> {
     let mut text = MAGIC.to_owned();
     key.iter().try_for_each(|byte| write!(text, "{byte:02x}")).map_err(|_| Error::internal("a string refused text"))?;
     text.push('\n');
-    let aside = path.with_extension("key-new");
-    let _ = fs::remove_file(&aside);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside).map_err(doing)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(doing)?;
-    let linked = fs::hard_link(&aside, path);
-    let _ = fs::remove_file(&aside);
-    linked.map_err(doing)?;
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(doing)
+    // Another process may be making the same file: each writes aside under a name of its own.
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".{}.new", std::process::id()));
+    let aside = Path::new(&aside);
+    let made = write_aside(aside, &text).and_then(|()| fs::hard_link(aside, path));
+    // What is left aside is a key that nothing uses; it goes also when the link failed.
+    let _ = fs::remove_file(aside);
+    made.and_then(|()| sync_folder(path.parent().unwrap_or(Path::new("")))).map_err(doing)
+}
+
+fn write_aside(aside: &Path, text: &str) -> io::Result<()> {
+    // A crash may have left one under the same process number.
+    let _ = fs::remove_file(aside);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(aside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 #[cfg(test)]

@@ -1,24 +1,31 @@
 //! One process at a time: an advisory lock on `LOCK`, which says who holds it and where to ask instead.
 //!
-//! The kernel drops the lock when the process ends, however it ends; the text in the file is only for people.
+//! The kernel drops the lock when the process ends, however it ends; the text in the file is only for people. A forked
+//! child shares the lock with its parent, so the parent unlocks by name when it closes, and the child never does.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// A folder whatever it is called: device and inode, so that links and mounts do not hide that it is the same.
+type Place = (u64, u64);
+
 /// Directories open in this process: the kernel's lock is per open file, so it would also refuse us, but less clearly.
-static OPEN_HERE: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+static OPEN_HERE: Mutex<Option<HashSet<Place>>> = Mutex::new(None);
 
 /// A held lock; released when dropped.
 pub struct DirectoryLock {
     file: Mutex<File>,
-    canonical: PathBuf,
+    place: Place,
+    opened_by: u32,
 }
 
 impl DirectoryLock {
@@ -28,22 +35,28 @@ impl DirectoryLock {
     /// `DirectoryLocked` naming the holder and, where it serves, the target to use instead; `Storage`.
     pub fn acquire(path: &Path) -> Result<Self> {
         let doing = |error| Error::storage(format_args!("lock {}", path.display()), error);
-        let canonical = path.canonicalize().map_err(doing)?;
+        let metadata = path.metadata().map_err(doing)?;
+        let place = (metadata.dev(), metadata.ino());
         let mut open = OPEN_HERE.lock();
         let open_here = open.get_or_insert_with(HashSet::new);
-        if open_here.contains(&canonical) {
+        if open_here.contains(&place) {
             let message = format!("{} is already open in this process", path.display());
-            return Err(Error::new(ErrorKind::DirectoryLocked, message).hint("use the engine that is open, or close it first"));
+            return Err(
+                Error::new(ErrorKind::DirectoryLocked, message).hint("use the engine that is open, or close it first")
+            );
         }
         let lock_path = path.join("LOCK");
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&lock_path).map_err(doing)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(held_elsewhere(path, &mut file));
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(held_elsewhere(path, &mut file)),
+            Err(error) => return Err(doing(error.into())),
         }
-        open_here.insert(canonical.clone());
-        let lock = Self { file: Mutex::new(file), canonical };
-        lock.say(None)?;
+        open_here.insert(place);
+        let lock = Self { file: Mutex::new(file), place, opened_by: std::process::id() };
+        // The text is a courtesy to whoever is refused: a full disk keeps nobody from reading.
+        let _ = lock.say(None);
         Ok(lock)
     }
 
@@ -52,10 +65,15 @@ impl DirectoryLock {
     /// # Errors
     /// `Storage`.
     pub fn say(&self, target: Option<&str>) -> Result<()> {
+        let text = format!("{}\n{}\n", self.opened_by, target.unwrap_or_default());
+        self.write_text(&text).map_err(|error| Error::storage("write LOCK", error))
+    }
+
+    fn write_text(&self, text: &str) -> io::Result<()> {
         let mut file = self.file.lock();
-        let text = format!("{}\n{}\n", std::process::id(), target.unwrap_or_default());
-        let written = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(text.as_bytes()));
-        written.map_err(|error| Error::storage("write LOCK", error))
+        file.rewind()?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)
     }
 }
 
@@ -75,8 +93,15 @@ fn held_elsewhere(path: &Path, file: &mut File) -> Error {
 
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
-        if let Some(open) = OPEN_HERE.lock().as_mut() {
-            open.remove(&self.canonical);
+        // A forked child holds a copy of the file: closing it changes nothing, unlocking it would unlock the parent.
+        if std::process::id() != self.opened_by {
+            return;
+        }
+        let mut open = OPEN_HERE.lock();
+        // If unlocking fails, closing the file right after does it.
+        let _ = flock(&*self.file.lock(), FlockOperation::Unlock);
+        if let Some(open) = open.as_mut() {
+            open.remove(&self.place);
         }
     }
 }
