@@ -379,6 +379,17 @@ impl<'a> Write<'a> {
         self.put(Segment { live_version: Some(version.number), ..Segment::clone(&segment) })
     }
 
+    /// Marks a version as no longer serving, as when its segment is deleted.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub fn retire_version(&mut self, number: u64) -> Result<()> {
+        match self.model().versions.get(&number).cloned() {
+            Some(version) => self.put(Version { state: VersionState::Retired, ..Version::clone(&version) }),
+            None => Ok(()),
+        }
+    }
+
     /// Frees the slots of swept versions and forgets the versions; returns the files that nothing names any more.
     ///
     /// # Errors
