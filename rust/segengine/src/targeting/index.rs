@@ -11,7 +11,6 @@ pub struct Scratch {
     pub(super) planes: Vec<u64>,
     pub(super) held: Vec<u64>,
     pub(super) asked: Vec<u64>,
-    pub(super) stack: Vec<bool>,
 }
 
 /// Adgroups that may serve, ready to be asked about one user at a time. Segment numbers ascend and are distinct;

@@ -1,9 +1,12 @@
 //! From a user's segments to adgroups: the index, the programs, the explanation.
 
+mod builder;
 pub mod explain;
+mod forms;
 mod index;
 mod planes;
 mod prepare;
+mod program;
 
 pub use explain::{ExplainNode, Operator};
 pub use index::{AdgroupIndex, NaiveIndex, Scratch};

@@ -1,0 +1,217 @@
+//! Compiled programs: one adgroup judged on the bit set of a user's segments.
+//!
+//! All programs lie in one arena of small words (`u16` while every segment number fits, which halves the cache lines
+//! of the 50 random ones that a candidate request touches), found by adgroup number in one table. Two forms:
+//!
+//! * *groups* `n+2, (k, segment × k) × n, (k, segment × k)`: n clauses, shortest first, then the excludes;
+//! * *jumps* `1, n, (segment, if held, if not) × n`: short-circuit code of a nested expression, as a compiler makes it
+//!   for a condition (Aho, Sethi, Ullman, "Compilers", §6.6 "Control-flow translation of boolean expressions"). NOT
+//!   costs nothing (it swaps the two targets), there is no stack, and jumps only go forward, so it ends after at most
+//!   n tests.
+//!
+//! A program of `0` matches nobody. Cost: about 10 ns each when cached, one or two cache misses when not.
+
+use crate::expression::{Expression, Node};
+use crate::ids::SegmentNumber;
+
+/// The program that matches nobody.
+const NEVER: u32 = 0;
+/// Opens a program of jumps.
+const JUMPS: u32 = 1;
+/// Added to the number of clauses to open a program of groups.
+const GROUPS: u32 = 2;
+/// Jump targets that end a program; real targets are below 4,096, the bound on literals.
+const ACCEPT: u32 = 0xFFFF;
+const REJECT: u32 = 0xFFFE;
+
+/// No program: the adgroup is not in the index.
+pub(super) const ABSENT: u32 = u32::MAX;
+
+/// Programs in the smallest words that hold every segment number.
+#[derive(Debug)]
+pub(super) enum Arena {
+    Narrow(Vec<u16>),
+    Wide(Vec<u32>),
+}
+
+impl Default for Arena {
+    fn default() -> Self {
+        Self::Narrow(Vec::new())
+    }
+}
+
+impl Arena {
+    /// An empty arena for segment numbers below `end`.
+    pub(super) fn for_segments_below(end: usize) -> Self {
+        if end <= usize::from(u16::MAX) { Self::Narrow(Vec::new()) } else { Self::Wide(Vec::new()) }
+    }
+
+    /// Where the next program will begin.
+    pub(super) fn end(&self) -> u32 {
+        match self {
+            Self::Narrow(words) => count(words.len()),
+            Self::Wide(words) => count(words.len()),
+        }
+    }
+
+    /// Bytes held on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Narrow(words) => words.capacity() * 2,
+            Self::Wide(words) => words.capacity() * 4,
+        }
+    }
+
+    /// Appends a word; the caller gave the largest one in advance.
+    fn push(&mut self, word: u32) {
+        match self {
+            Self::Narrow(words) => words.push(u16::try_from(word).unwrap_or(u16::MAX)),
+            Self::Wide(words) => words.push(word),
+        }
+    }
+
+    pub(super) fn push_never(&mut self) {
+        self.push(NEVER);
+    }
+
+    /// Appends clauses (each needs one of its segments) and, as the last list, the excludes.
+    pub(super) fn push_groups<'l>(&mut self, clauses: usize, lists: impl Iterator<Item = &'l [u32]>) {
+        self.push(count(clauses) + GROUPS);
+        for list in lists {
+            self.push(count(list.len()));
+            list.iter().for_each(|&segment| self.push(segment));
+        }
+    }
+
+    /// Appends the short-circuit code of a nested expression.
+    pub(super) fn push_expression(&mut self, expression: &Expression<SegmentNumber>) {
+        let code = generate(expression);
+        // It was generated from its end, so that each target was known; here it is turned around to run forward.
+        let last = count(code.len()).saturating_sub(1);
+        let forward = |target: u32| if target >= REJECT { target } else { last - target };
+        self.push(JUMPS);
+        self.push(count(code.len()));
+        for test in code.into_iter().rev() {
+            self.push(test.segment);
+            self.push(forward(test.if_held));
+            self.push(forward(test.if_not));
+        }
+    }
+
+    /// The truth of the program at `offset` for a user whose segments are the bits of `held`.
+    pub(super) fn run(&self, offset: u32, held: &[u64]) -> bool {
+        match self {
+            Self::Narrow(words) => run(words, offset, held),
+            Self::Wide(words) => run(words, offset, held),
+        }
+    }
+}
+
+/// Literals of an expression are at most 4,096, words of the arena less than the 2³² that memory would have to hold.
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// One test of a program of jumps.
+struct Test {
+    segment: u32,
+    if_held: u32,
+    if_not: u32,
+}
+
+/// An operator whose operands are being generated, the last one first.
+struct Open<'e> {
+    operator: &'e Node<SegmentNumber>,
+    operands: u32,
+    if_true: u32,
+    if_false: u32,
+    /// Entry of the operand to the right, or where the whole goes when there is none.
+    next: u32,
+}
+
+/// The tests of `expression` back to front: the first test to run is the last one of the answer.
+///
+/// Reading the postfix nodes backwards gives each operator before its operands and these from right to left, so the
+/// entry of what follows is known when it is needed, and the only stack is that of open operators, at most 64.
+fn generate(expression: &Expression<SegmentNumber>) -> Vec<Test> {
+    let mut code = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
+    for operator in expression.nodes().iter().rev() {
+        let (if_true, if_false) = match open.last() {
+            None => (ACCEPT, REJECT),
+            Some(Open { operator: Node::And(_), if_false, next, .. }) => (*next, *if_false),
+            Some(Open { operator: Node::Or(_), if_true, next, .. }) => (*if_true, *next),
+            Some(Open { if_true, if_false, .. }) => (*if_false, *if_true),
+        };
+        match operator {
+            Node::Not => open.push(Open { operator, operands: 1, if_true, if_false, next: if_true }),
+            Node::And(operands) => open.push(Open { operator, operands: *operands, if_true, if_false, next: if_true }),
+            Node::Or(operands) => open.push(Open { operator, operands: *operands, if_true, if_false, next: if_false }),
+            Node::Literal(segment) => {
+                let entry = count(code.len());
+                code.push(Test { segment: segment.0, if_held: if_true, if_not: if_false });
+                close_operand(&mut open, entry);
+            }
+        }
+    }
+    code
+}
+
+/// Notes the entry of a finished operand, and of every operator that it finishes.
+fn close_operand(open: &mut Vec<Open<'_>>, entry: u32) {
+    while let Some(last) = open.last_mut() {
+        last.next = entry;
+        last.operands = last.operands.saturating_sub(1);
+        if last.operands > 0 {
+            return;
+        }
+        open.pop();
+    }
+}
+
+/// Whether bit `segment` is set; beyond the end none is.
+pub(super) fn is_held(held: &[u64], segment: u32) -> bool {
+    held.get(segment as usize / 64).is_some_and(|word| word >> (segment % 64) & 1 == 1)
+}
+
+/// A malformed program cannot be made by this file; were there one, it would match nobody.
+fn run<W: Copy + Into<u32>>(words: &[W], offset: u32, held: &[u64]) -> bool {
+    let Some((&opening, rest)) = words.get(offset as usize..).and_then(<[W]>::split_first) else { return false };
+    match opening.into() {
+        NEVER => false,
+        JUMPS => run_jumps(rest, held),
+        clauses => run_groups(rest, clauses - GROUPS, held).unwrap_or(false),
+    }
+}
+
+fn run_groups<W: Copy + Into<u32>>(mut rest: &[W], clauses: u32, held: &[u64]) -> Option<bool> {
+    let any_held = |rest: &mut &[W]| {
+        let (&length, tail) = rest.split_first()?;
+        let (list, tail) = tail.split_at_checked(length.into() as usize)?;
+        *rest = tail;
+        // Without an early end: lists are short, and a branch that depends on the user costs more than a bit test.
+        Some(list.iter().fold(false, |any, &segment| any | is_held(held, segment.into())))
+    };
+    for _ in 0..clauses {
+        if !any_held(&mut rest)? {
+            return Some(false);
+        }
+    }
+    any_held(&mut rest).map(|excluded| !excluded)
+}
+
+fn run_jumps<W: Copy + Into<u32>>(words: &[W], held: &[u64]) -> bool {
+    let Some((&length, code)) = words.split_first() else { return false };
+    let mut at = 0_u32;
+    for _ in 0..length.into() {
+        let first = at as usize * 3;
+        let Some(&[segment, if_held, if_not]) = code.get(first..first + 3) else { return false };
+        at = if is_held(held, segment.into()) { if_held.into() } else { if_not.into() };
+        match at {
+            ACCEPT => return true,
+            REJECT => return false,
+            _ => {}
+        }
+    }
+    false
+}
