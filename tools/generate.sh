@@ -9,10 +9,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-$root}
 cd "$root"
 
-mkdir -p "$out/rust/segengine-server/src/generated" "$out/python/segengine/v1"
+mkdir -p "$out/python/segengine/v1"
 
 # Rust: protox reads the protos, so no protoc of the system is needed.
-tools/cargo.sh xtask codegen "$out/rust/segengine-server/src/generated"
+tools/cargo.sh xtask codegen "$out"
 
 # Python: the pinned grpcio-tools bring their own protoc; its version is written into each file.
 .venv/bin/python -m grpc_tools.protoc --proto_path=proto --python_out="$out/python" --pyi_out="$out/python" \
