@@ -7,11 +7,14 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::directory::sync_folder;
 use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &str = "segengine-key-1 ";
+/// Makers of key files in this process so far.
+static MAKERS: AtomicU64 = AtomicU64::new(0);
 
 /// Reads the key at `path`, if there is one, with a sentence about a mode that is too open.
 ///
@@ -53,9 +56,10 @@ pub fn create(path: &Path, key: &[u8; 32]) -> Result<()> {
     let mut text = MAGIC.to_owned();
     key.iter().try_for_each(|byte| write!(text, "{byte:02x}")).map_err(|_| Error::internal("a string refused text"))?;
     text.push('\n');
-    // Another process may be making the same file: each writes aside under a name of its own.
+    // Others, in this process or another, may be making the same file. Each writes aside under a name of its own: with a
+    // shared name one would link what the other wrote, and so lose the key that it goes on to use.
     let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".{}.new", std::process::id()));
+    aside.push(format!(".{}-{}.new", std::process::id(), MAKERS.fetch_add(1, Ordering::Relaxed)));
     let aside = Path::new(&aside);
     let made = write_aside(aside, &text).and_then(|()| fs::hard_link(aside, path));
     // What is left aside is a key that nothing uses; it goes also when the link failed.
