@@ -12,7 +12,8 @@ drift=0
 for file in $(find . -type f | sort); do
     diff -u "$root/$file" "$file" || drift=1
 done
-for file in $(cd "$root" && git ls-files rust/segengine-server/src/generated 'python/segengine/v1/*_pb2.py*'); do
+for file in $(cd "$root" && git ls-files rust/segengine-server/src/generated python/segengine/client/_sync \
+    'python/segengine/v1/*_pb2.py*'); do
     [ -f "$file" ] || { echo "$file is committed but no longer generated"; drift=1; }
 done
 [ "$drift" -eq 0 ] || { echo "generated code has drifted: run \`make generate\` and commit the result"; exit 1; }

@@ -1,6 +1,7 @@
 """The measures of style that no linter takes: `make check-style` prints each breach as `file:line: sentence`.
 
-A file has at most 500 lines (past that it holds a second concern) and opens with what it is for; a function has at most
+A file has at most 500 lines (past that it holds a second concern; a proto 600, for its comments are the reference of the
+interface and one service is read on one page) and opens with what it is for; a function has at most
 70 lines and five positional parameters. Clippy holds Rust functions to the same measures (clippy.toml); here they are
 counted for Python. The three baseline files of benches/ are used unedited, generated code is not read by people.
 """
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 FILE_LINES_MAX = 500
+PROTO_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
 POSITIONAL_PARAMETERS_MAX = 5
 CHECKED = {".rs", ".py", ".proto", ".sh"}
@@ -27,8 +29,9 @@ UNEDITED = ("benches/workload.py", "benches/baseline.py", "benches/baseline_bulk
 def file_breaches(name: str, text: str) -> Iterator[str]:
     """Yield what is wrong with a file as a whole."""
     lines = text.count("\n")
-    if lines > FILE_LINES_MAX:
-        yield f"{name}:{lines}: {lines} lines: more than {FILE_LINES_MAX}, so look for the second concern"
+    wall = PROTO_LINES_MAX if name.endswith(".proto") else FILE_LINES_MAX
+    if lines > wall:
+        yield f"{name}:{lines}: {lines} lines: more than {wall}, so look for the second concern"
     opening = text.lstrip()
     if name.endswith(".rs") and text.strip() and not opening.startswith(("//!", "#!")):
         yield f"{name}:1: a file opens with `//!`: what it is for, why it is so, what it costs"
