@@ -1,9 +1,9 @@
 """The measures of style that no linter takes: `make check-style` prints each breach as `file:line: sentence`.
 
-A file has at most 500 lines (past that it holds a second concern; a proto 600, for its comments are the reference of the
-interface and one service is read on one page) and opens with what it is for; a function has at most
-70 lines and five positional parameters. Clippy holds Rust functions to the same measures (clippy.toml); here they are
-counted for Python. The three baseline files of benches/ are used unedited, generated code is not read by people.
+A file has at most 500 lines (past that it holds a second concern; a proto 600, for its comments are the reference of
+the interface and one service is read on one page) and opens with what it is for; a function has at most 70 lines and
+five positional parameters. Clippy holds Rust functions to the same measures (clippy.toml); here they are counted for
+Python. The three baseline files of benches/ are used unedited, generated code is not read by people.
 """
 
 from __future__ import annotations
