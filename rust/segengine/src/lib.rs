@@ -5,6 +5,8 @@
 //! what stands to their left in
 //! `ids, limits, time, error → bitmap → expression → storage → identity → segment → targeting → catalog → engine`.
 
+#![warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 pub mod bitmap;
 pub mod catalog;
 pub mod engine;
