@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 import segengine
 
 BENCHES = Path(__file__).resolve().parents[1]
@@ -164,10 +163,12 @@ def main() -> None:
         sides = build_baselines(w)
         wrong = check(engine, w, ids, sides, options)
         rounds = measure(engine, w, ids, sides, options)
-    report(options, w, wrong, rounds, times, data)
+    report(options, w, wrong, rounds, times=times, data=data)
 
 
-def report(options: Any, w: Any, wrong: dict[str, int], rounds: dict[str, list[float]], times: Any, data: str) -> None:
+def report(
+    options: Any, w: Any, wrong: dict[str, int], rounds: dict[str, list[float]], *, times: Any, data: str
+) -> None:
     """Print medians with their spread and ratios, and keep every round."""
     for name, values in rounds.items():
         flag = "WRONG " if any(wrong[side] for side in wrong if name.startswith(side)) else ""
