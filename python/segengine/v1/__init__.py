@@ -1,0 +1,1 @@
+"""The messages of ``segengine.v1``, generated from ``proto/segengine/v1`` by ``make generate``."""
