@@ -115,7 +115,8 @@ impl Error {
     /// A passed bound: what, how much was given, how much is allowed.
     #[must_use]
     pub fn limit(field: &str, given: u64, allowed: u64, unit: &str) -> Self {
-        Self::new(ErrorKind::LimitExceeded, format!("{field}: {given} {unit} given, at most {allowed} allowed")).field(field)
+        Self::new(ErrorKind::LimitExceeded, format!("{field}: {given} {unit} given, at most {allowed} allowed"))
+            .field(field)
     }
 
     /// Stored bytes that are not what was written: names the file and, where known, the offset.

@@ -117,8 +117,10 @@ pub fn check_slug(slug: &str) -> Result<()> {
     if slug.len() <= limits::SLUG_BYTES && groups_are_whole {
         return Ok(());
     }
-    Err(Error::invalid(format!("{slug:?} is not an id: lower-case letters, digits and single hyphens, at most 63 characters"))
-        .field("id"))
+    Err(Error::invalid(format!(
+        "{slug:?} is not an id: lower-case letters, digits and single hyphens, at most 63 characters"
+    ))
+    .field("id"))
 }
 
 /// Brings a display name to the form it is compared in (NFC, trimmed) and checks its length.

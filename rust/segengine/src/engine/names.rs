@@ -48,7 +48,11 @@ fn split<'a>(text: &'a str, collections: &[&str]) -> Option<Vec<&'a str>> {
     if parts.len() != 2 * collections.len() {
         return None;
     }
-    parts.chunks(2).zip(collections).map(|(pair, collection)| if pair.first() == Some(collection) { pair.get(1).copied() } else { None }).collect()
+    parts
+        .chunks(2)
+        .zip(collections)
+        .map(|(pair, collection)| if pair.first() == Some(collection) { pair.get(1).copied() } else { None })
+        .collect()
 }
 
 /// Names an advertiser.
@@ -98,14 +102,20 @@ collection_parser!(AdvertiserName, "an advertiser", "advertisers/acme or acme", 
     [advertiser] => Some(AdvertiserName { advertiser: (*advertiser).to_owned() }),
     _ => None,
 });
-collection_parser!(CampaignName, "a campaign", "advertisers/acme/campaigns/spring or acme/spring", ["advertisers", "campaigns"], |parts| {
-    match parts {
-        [advertiser, campaign] => {
-            Some(CampaignName { advertiser: (*advertiser).to_owned(), campaign: (*campaign).to_owned() })
+collection_parser!(
+    CampaignName,
+    "a campaign",
+    "advertisers/acme/campaigns/spring or acme/spring",
+    ["advertisers", "campaigns"],
+    |parts| {
+        match parts {
+            [advertiser, campaign] => {
+                Some(CampaignName { advertiser: (*advertiser).to_owned(), campaign: (*campaign).to_owned() })
+            }
+            _ => None,
         }
-        _ => None,
     }
-});
+);
 collection_parser!(
     AdgroupName,
     "an adgroup",
@@ -126,7 +136,8 @@ impl SegmentName {
     /// # Errors
     /// `InvalidInput` naming the text and the expected form.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = || unreadable(text, "a segment", "advertisers/acme/campaigns/spring/segments/actifs or acme/spring/actifs");
+        let wrong =
+            || unreadable(text, "a segment", "advertisers/acme/campaigns/spring/segments/actifs or acme/spring/actifs");
         let (parent, segment) = match text.rsplit_once("/segments/") {
             Some((parent, segment)) => (parent, segment),
             None => text.rsplit_once('/').ok_or_else(wrong)?,
@@ -151,9 +162,9 @@ impl Parent {
         if let Ok(advertiser) = AdvertiserName::parse(text) {
             return Ok(Self::Advertiser(advertiser));
         }
-        CampaignName::parse(text)
-            .map(Self::Campaign)
-            .map_err(|_| unreadable(text, "a campaign or an advertiser", "advertisers/acme/campaigns/spring, acme/spring or acme"))
+        CampaignName::parse(text).map(Self::Campaign).map_err(|_| {
+            unreadable(text, "a campaign or an advertiser", "advertisers/acme/campaigns/spring, acme/spring or acme")
+        })
     }
 
     /// The id of the advertiser.

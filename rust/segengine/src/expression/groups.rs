@@ -8,7 +8,10 @@ use crate::ids::SegmentNumber;
 ///
 /// # Errors
 /// `InvalidInput` for an empty include group, a segment that is both included and excluded, or nothing at all.
-pub fn check(include: &[Vec<SegmentNumber>], exclude: &[SegmentNumber]) -> Result<(Vec<Vec<SegmentNumber>>, Vec<SegmentNumber>)> {
+pub fn check(
+    include: &[Vec<SegmentNumber>],
+    exclude: &[SegmentNumber],
+) -> Result<(Vec<Vec<SegmentNumber>>, Vec<SegmentNumber>)> {
     let tidy = |list: &[SegmentNumber]| {
         let mut list = list.to_vec();
         list.sort_unstable();
@@ -31,7 +34,9 @@ pub fn check(include: &[Vec<SegmentNumber>], exclude: &[SegmentNumber]) -> Resul
         groups.push(tidy(group));
     }
     if groups.is_empty() && exclude.is_empty() {
-        return Err(Error::invalid("the user targeting names no segment").field("targeting").hint("include or exclude at least one segment"));
+        return Err(Error::invalid("the user targeting names no segment")
+            .field("targeting")
+            .hint("include or exclude at least one segment"));
     }
     Ok((groups, exclude))
 }

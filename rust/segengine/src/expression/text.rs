@@ -190,9 +190,11 @@ impl Parser<'_> {
         let start = self.at;
         let belongs = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '/';
         let rest = self.rest();
-        let word = rest.get(..rest.find(|letter| !belongs(letter)).unwrap_or(rest.len())).unwrap_or_default().to_owned();
+        let word =
+            rest.get(..rest.find(|letter| !belongs(letter)).unwrap_or(rest.len())).unwrap_or_default().to_owned();
         if RESERVED.contains(&word.to_ascii_lowercase().as_str()) {
-            let what = format!("{word:?} is a reserved word; write \"!\", \"&\" and \"|\", or quote it to name a segment");
+            let what =
+                format!("{word:?} is a reserved word; write \"!\", \"&\" and \"|\", or quote it to name a segment");
             return Err(self.error(start, &what));
         }
         let parts: Vec<&str> = word.split('/').collect();
@@ -286,7 +288,10 @@ mod tests {
 
     #[test]
     fn precedence_and_names_read_as_documented() {
-        assert_eq!(shown("(actifs | \"Très fidèles\") & !clients-30-jours"), "(actifs | \"Très fidèles\") & !clients-30-jours");
+        assert_eq!(
+            shown("(actifs | \"Très fidèles\") & !clients-30-jours"),
+            "(actifs | \"Très fidèles\") & !clients-30-jours"
+        );
         assert_eq!(shown("a|b&!c"), "a | b & !c");
         assert_eq!(shown("((a))"), "a");
         assert_eq!(shown("!(a|b)"), "!(a | b)");
@@ -297,8 +302,20 @@ mod tests {
     #[test]
     fn errors_point_at_the_character() {
         for (text, column) in [
-            ("", 1), ("a &", 4), ("é", 1), ("a b", 3), ("(a", 1), ("a)", 2), ("a and b", 3), ("not", 1), ("\"a", 1),
-            ("a = b", 3), ("a--b", 1), ("A", 1), ("a | | b", 5), ("\"é\" x", 5),
+            ("", 1),
+            ("a &", 4),
+            ("é", 1),
+            ("a b", 3),
+            ("(a", 1),
+            ("a)", 2),
+            ("a and b", 3),
+            ("not", 1),
+            ("\"a", 1),
+            ("a = b", 3),
+            ("a--b", 1),
+            ("A", 1),
+            ("a | | b", 5),
+            ("\"é\" x", 5),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.message().contains(&format!("column {column}:")), "{text:?}: {error}");

@@ -179,9 +179,13 @@ impl<L> Expression<L> {
 
     /// Whether the expression holds when `holds` says which literals do. The oracle: no tricks, every node visited.
     pub fn evaluate(&self, mut holds: impl FnMut(&L) -> bool) -> bool {
-        self.fold(&mut holds, |value| !value, |and, values| {
-            if and { values.into_iter().all(|value| value) } else { values.into_iter().any(|value| value) }
-        })
+        self.fold(
+            &mut holds,
+            |value| !value,
+            |and, values| {
+                if and { values.into_iter().all(|value| value) } else { values.into_iter().any(|value| value) }
+            },
+        )
         .unwrap_or(false)
     }
 
@@ -234,7 +238,13 @@ pub(crate) mod tests {
 
     #[test]
     fn nodes_that_are_no_tree_are_refused() {
-        for nodes in [vec![], vec![Node::Not], vec![Node::Literal(1), Node::Literal(2)], vec![Node::Literal(1), Node::And(2)], vec![Node::Literal(1), Node::Or(1)]] {
+        for nodes in [
+            vec![],
+            vec![Node::Not],
+            vec![Node::Literal(1), Node::Literal(2)],
+            vec![Node::Literal(1), Node::And(2)],
+            vec![Node::Literal(1), Node::Or(1)],
+        ] {
             assert!(Expression::from_nodes(nodes).is_err());
         }
     }

@@ -60,7 +60,8 @@ impl LinkSet {
                 seen.extend(&members);
             }
             let group = if whole { members } else { vec![id] };
-            pointers.extend(set.assign(&[group], !whole).assignments.into_iter().filter(|(id, profile)| id.0 != profile.0));
+            pointers
+                .extend(set.assign(&[group], !whole).assignments.into_iter().filter(|(id, profile)| id.0 != profile.0));
         }
         (set, pointers)
     }
@@ -223,7 +224,9 @@ pub(crate) mod tests {
         }
         let mut sizes = BTreeMap::new();
         label.iter().for_each(|root| *sizes.entry(*root).or_insert(0) += 1);
-        (0..ids).map(|id| if sizes[&label[id as usize]] > COMPONENT_IDENTIFIERS { id } else { label[id as usize] }).collect()
+        (0..ids)
+            .map(|id| if sizes[&label[id as usize]] > COMPONENT_IDENTIFIERS { id } else { label[id as usize] })
+            .collect()
     }
 
     fn check(ids: u32, changes: &[(bool, u32, u32)]) {
@@ -231,9 +234,19 @@ pub(crate) mod tests {
         let mut links = BTreeSet::new();
         let mut profiles: Vec<u32> = (0..ids).collect();
         for &(add, a, b) in changes {
-            let change = if add { set.add(IdentifierId(a), IdentifierId(b)) } else { set.remove(IdentifierId(a), IdentifierId(b)) };
+            let change = if add {
+                set.add(IdentifierId(a), IdentifierId(b))
+            } else {
+                set.remove(IdentifierId(a), IdentifierId(b))
+            };
             let pair = (a.min(b), a.max(b));
-            let changed = if a == b { false } else if add { links.insert(pair) } else { links.remove(&pair) };
+            let changed = if a == b {
+                false
+            } else if add {
+                links.insert(pair)
+            } else {
+                links.remove(&pair)
+            };
             assert_eq!(change.is_some(), changed);
             for (id, profile) in change.into_iter().flat_map(|change| change.assignments) {
                 profiles[id.0 as usize] = profile.0;
@@ -244,7 +257,10 @@ pub(crate) mod tests {
         assert_eq!(set.redirected().to_vec(), redirected);
         let pairs: Vec<_> = set.iter().collect();
         let (restored, pointers) = LinkSet::restore(&pairs, set.epoch());
-        assert_eq!((restored.edges, restored.dissolved, restored.redirected), (set.edges, set.dissolved, set.redirected));
+        assert_eq!(
+            (restored.edges, restored.dissolved, restored.redirected),
+            (set.edges, set.dissolved, set.redirected)
+        );
         assert_eq!(pointers.len(), redirected.len());
         assert!(pointers.iter().all(|(id, profile)| profiles[id.0 as usize] == profile.0));
     }

@@ -9,6 +9,7 @@ pub mod email;
 pub mod hex;
 pub mod identifier;
 mod links;
+pub mod stored;
 mod table;
 
 pub use digest::{Digest, DigestKey};

@@ -125,9 +125,11 @@ impl IdentityTable {
     /// The profile of `id`: the smallest id of its component, itself when it is not linked.
     #[must_use]
     pub fn profile(&self, id: IdentifierId) -> ProfileId {
-        ProfileId(self.place(id.0).and_then(|(chunk, place)| chunk.profiles.get(place)).map_or(id.0, |profile| {
-            profile.load(Ordering::Acquire)
-        }))
+        ProfileId(
+            self.place(id.0)
+                .and_then(|(chunk, place)| chunk.profiles.get(place))
+                .map_or(id.0, |profile| profile.load(Ordering::Acquire)),
+        )
     }
 
     /// Points `id` at another profile; only the engine's link writer calls this, inside its epoch change.

@@ -401,7 +401,8 @@ impl Memberships {
             record.retain(|slot| counted.contains(slot));
             if findings.len() < most && !record.iter().eq(mine.iter().map(|(_, slot)| slot)) {
                 let wanted: Vec<u32> = mine.iter().map(|&(_, slot)| slot).collect();
-                findings.push(format!("profile {profile}: record holds slots {record:?}, files and links say {wanted:?}"));
+                findings
+                    .push(format!("profile {profile}: record holds slots {record:?}, files and links say {wanted:?}"));
             }
         }
         (expected.len() as u64, findings)

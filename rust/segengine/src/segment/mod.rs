@@ -2,4 +2,5 @@
 
 pub mod memberships;
 mod records;
+pub mod stored;
 pub mod upload;

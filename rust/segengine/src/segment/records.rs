@@ -129,7 +129,11 @@ impl RecordStore {
         self.for_each_page(profiles, true, |page, group| {
             let mut wanted = group.iter().map(|&profile| page_of(profile).1).peekable();
             page.rewrite(group.len(), |place, old, out| {
-                if wanted.next_if_eq(&place).is_some() { merge_into(old, &[slot], out) } else { out.extend_from_slice(old) }
+                if wanted.next_if_eq(&place).is_some() {
+                    merge_into(old, &[slot], out)
+                } else {
+                    out.extend_from_slice(old)
+                }
             });
         });
     }
@@ -193,7 +197,8 @@ impl RecordStore {
 
     #[expect(clippy::indexing_slicing, reason = "a page number comes from a u32 profile, for which every chunk exists")]
     fn page_or_create(&self, page: usize) -> &RwLock<Page> {
-        let chunk = self.chunks[page / CHUNK_PAGES].get_or_init(|| (0..CHUNK_PAGES).map(|_| RwLock::default()).collect());
+        let chunk =
+            self.chunks[page / CHUNK_PAGES].get_or_init(|| (0..CHUNK_PAGES).map(|_| RwLock::default()).collect());
         &chunk[page % CHUNK_PAGES]
     }
 }

@@ -38,7 +38,8 @@ pub fn explain(expression: &Expression<SegmentNumber>, segments: &[u32]) -> Opti
         },
         |child| ExplainNode { operator: Operator::Not, holds: !child.holds, children: vec![child] },
         |and, children| {
-            let holds = if and { children.iter().all(|child| child.holds) } else { children.iter().any(|child| child.holds) };
+            let holds =
+                if and { children.iter().all(|child| child.holds) } else { children.iter().any(|child| child.holds) };
             ExplainNode { operator: if and { Operator::And } else { Operator::Or }, holds, children }
         },
     )

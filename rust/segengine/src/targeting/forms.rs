@@ -58,13 +58,25 @@ impl<'a> Forms<'a> {
             self.pieces = pieces;
             self.finish(first_list, None);
         } else if is_contradictory(expression) {
-            self.forms.push(Form { first_list, clauses: 0, verify: None, never: true });
+            self.push_never();
         } else {
             let form = necessary(expression);
             form.clauses.iter().for_each(|clause| self.push_list(clause.iter().copied()));
             self.push_list(form.excludes.iter().copied());
             self.finish(first_list, (!form.exact).then_some(expression));
         }
+    }
+
+    /// Adds an adgroup that matches nobody.
+    pub(super) fn push_never(&mut self) {
+        self.forms.push(Form { first_list: self.ends.len(), clauses: 0, verify: None, never: true });
+    }
+
+    /// Adds an adgroup that asks nothing: no clause and no exclude.
+    pub(super) fn push_everybody(&mut self) {
+        let first_list = self.ends.len();
+        self.push_list(std::iter::empty());
+        self.finish(first_list, None);
     }
 
     fn push_list(&mut self, segments: impl Iterator<Item = u32>) {

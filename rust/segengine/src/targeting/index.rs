@@ -65,7 +65,13 @@ impl AdgroupIndex for NaiveIndex {
         out.extend(self.adgroups.iter().filter(|(_, expression)| Self::holds(expression, segments)).map(|(id, _)| id));
     }
 
-    fn match_candidates(&self, segments: &[u32], candidates: &[u32], _scratch: &mut Scratch, out: &mut Vec<u32>) -> u32 {
+    fn match_candidates(
+        &self,
+        segments: &[u32],
+        candidates: &[u32],
+        _scratch: &mut Scratch,
+        out: &mut Vec<u32>,
+    ) -> u32 {
         let from = out.len();
         let mut unknown = 0;
         for id in candidates {

@@ -11,4 +11,4 @@ mod program;
 pub use explain::{ExplainNode, Operator};
 pub use index::{AdgroupIndex, NaiveIndex, Scratch};
 pub use planes::PlaneIndex;
-pub use prepare::{Readiness, readiness};
+pub use prepare::{Readiness, Rule, readiness};

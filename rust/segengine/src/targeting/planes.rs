@@ -6,9 +6,9 @@
 use super::builder;
 use super::forms::Forms;
 use super::index::{AdgroupIndex, Scratch};
+use super::prepare::Rule;
 use super::program::{ABSENT, Arena};
-use crate::expression::Expression;
-use crate::ids::{AdgroupId, SegmentNumber};
+use crate::ids::AdgroupId;
 use crate::limits;
 
 /// Adgroups with the same number of clauses, laid out so that none of their planes has a hole.
@@ -61,12 +61,16 @@ impl PlaneIndex {
     /// Builds the index, linear in literals. Contradictory adgroups are known and never match. Numbers past
     /// [`limits::ADGROUPS`], which the catalog cannot give, are left out: the table of programs is as long as the largest.
     #[must_use]
-    pub fn build<'a>(adgroups: impl IntoIterator<Item = (AdgroupId, &'a Expression<SegmentNumber>)>) -> Self {
+    pub fn build<'a, R: Into<Rule<'a>>>(adgroups: impl IntoIterator<Item = (AdgroupId, R)>) -> Self {
         let mut forms = Forms::default();
         let mut ids = Vec::new();
-        for (adgroup, expression) in adgroups.into_iter().filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
+        for (adgroup, rule) in adgroups.into_iter().filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
             ids.push(adgroup);
-            forms.push(expression);
+            match rule.into() {
+                Rule::Never => forms.push_never(),
+                Rule::Everybody => forms.push_everybody(),
+                Rule::When(expression) => forms.push(expression),
+            }
         }
         let mut index = builder::build(&ids, &forms);
         let mut unknown = Vec::new();

@@ -3,6 +3,23 @@
 use crate::expression::Expression;
 use crate::ids::SegmentNumber;
 
+/// What the index knows of an adgroup.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule<'e> {
+    /// It matches nobody: paused, waiting, or of a paused campaign. It is known all the same.
+    Never,
+    /// It asks nothing of a user.
+    Everybody,
+    /// It asks this.
+    When(&'e Expression<SegmentNumber>),
+}
+
+impl<'e> From<&'e Expression<SegmentNumber>> for Rule<'e> {
+    fn from(expression: &'e Expression<SegmentNumber>) -> Self {
+        Self::When(expression)
+    }
+}
+
 /// Whether an adgroup may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {

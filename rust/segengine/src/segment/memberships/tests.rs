@@ -11,7 +11,9 @@ use crate::identity::identifier::Kind;
 
 fn memberships(identifiers: u32) -> Memberships {
     let identity = Arc::new(IdentityTable::default());
-    let digests: Vec<Digest> = (0..identifiers).map(|id| Digest(u128::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_0C59_1B1D_7A31).to_le_bytes())).collect();
+    let digests: Vec<Digest> = (0..identifiers)
+        .map(|id| Digest(u128::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_0C59_1B1D_7A31).to_le_bytes()))
+        .collect();
     identity.append(digests.iter().map(|digest| (digest, Kind::Network, 0))).unwrap();
     Memberships::new(EngineId::default(), identity, LinkSet::default())
 }
@@ -149,7 +151,11 @@ fn writers_of_every_kind_run_together() {
         });
         threads.spawn(|| {
             for id in 0..IDS {
-                memberships.change(&[Arc::clone(&base), Arc::clone(&kept)], &[id.wrapping_mul(7919) % IDS], id % 3 != 0);
+                memberships.change(
+                    &[Arc::clone(&base), Arc::clone(&kept)],
+                    &[id.wrapping_mul(7919) % IDS],
+                    id % 3 != 0,
+                );
             }
         });
         threads.spawn(|| {
@@ -180,5 +186,8 @@ fn a_bulk_fill_writes_what_single_fills_write() {
     versions.iter().for_each(|members| at_once.register(members));
     at_once.fill_many(&versions, 5_000, |_| ());
     (0..5_000).for_each(|id| assert_eq!(slots_of(&one_by_one, id), slots_of(&at_once, id)));
-    assert_eq!(at_once.verify(&versions, 5), (versions.iter().map(|v| at_once.profiles_of(&v.identifiers()).len()).sum(), Vec::new()));
+    assert_eq!(
+        at_once.verify(&versions, 5),
+        (versions.iter().map(|v| at_once.profiles_of(&v.identifiers()).len()).sum(), Vec::new())
+    );
 }

@@ -1,0 +1,106 @@
+//! When an identifier was last seen, which is what makes a profile reachable.
+//!
+//! A Match notes the day in a column of the identity table, without a lock; only the first sighting of a day goes through
+//! a queue. The queue is merged each minute and at close into one set for each day, which the catalog names: a crash may
+//! lose the sightings of the last minute, never one that a load or a link acknowledged, because those are written with
+//! their own commit.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::Inner;
+use super::publisher::Change;
+use crate::bitmap::IdentifierSet;
+use crate::catalog::SeenDay;
+use crate::error::Result;
+use crate::identity::stored::SEEN_FILE;
+use crate::ids::IdentifierId;
+use crate::limits::RETENTION_DAYS;
+
+/// First sightings that are not written down yet.
+pub(super) struct Seen {
+    queue: Sender<(u32, u16)>,
+    waiting: Receiver<(u32, u16)>,
+    changes: AtomicU64,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let (queue, waiting) = unbounded();
+        Self { queue, waiting, changes: AtomicU64::new(0) }
+    }
+}
+
+impl Seen {
+    /// Grows with each sighting that moved a day on: who caches what follows from days compares it.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+}
+
+impl Inner {
+    /// Notes that an addressable identifier was seen on `day`.
+    pub(super) fn saw(&self, id: IdentifierId, day: u16) {
+        if self.identity.saw(id, day) {
+            self.seen.changes.fetch_add(1, Ordering::AcqRel);
+            // The receiver lives as long as the engine.
+            let _ = self.seen.queue.send((id.0, day));
+        }
+    }
+
+    /// Puts sightings into the transaction at hand, beside those of the same days that are written down already.
+    /// Returns the files that are then no longer named.
+    pub(super) fn write_sightings(
+        &self,
+        change: &mut Change<'_>,
+        seen: BTreeMap<u16, IdentifierSet>,
+    ) -> Result<Vec<String>> {
+        let mut replaced = Vec::new();
+        let oldest = change.now.day().saturating_sub(RETENTION_DAYS);
+        for (day, ids) in seen.into_iter().filter(|(day, ids)| *day >= oldest && !ids.is_empty()) {
+            let mut all = ids;
+            if let Some(before) = change.model().seen_days.get(&u64::from(day)).cloned() {
+                let bytes = self.folder.read(&before.file, SEEN_FILE)?;
+                all = all.or(&IdentifierSet::from_portable(&before.file, &bytes, u64::from(self.identity.len()))?);
+                replaced.push(before.file.clone());
+            }
+            let file = self.new_file("seen", SEEN_FILE, &all.to_portable())?;
+            change.write.put(SeenDay { day, file })?;
+        }
+        let stale: Vec<_> = change
+            .model()
+            .seen_days
+            .values()
+            .filter(|day| day.day < oldest)
+            .map(|day| (day.day, day.file.clone()))
+            .collect();
+        for (day, file) in stale {
+            change.write.remove::<SeenDay>(u64::from(day))?;
+            replaced.push(file);
+        }
+        Ok(replaced)
+    }
+
+    /// Writes down the sightings of the last minute.
+    pub(super) fn flush_seen(&self) -> Result<()> {
+        if self.seen.waiting.is_empty() {
+            return Ok(());
+        }
+        let seen = self.waiting_sightings();
+        let mut change = self.change()?;
+        let replaced = self.write_sightings(&mut change, seen)?;
+        change.commit()?;
+        self.remove_files(&replaced);
+        Ok(())
+    }
+
+    fn waiting_sightings(&self) -> BTreeMap<u16, IdentifierSet> {
+        let mut seen: BTreeMap<u16, IdentifierSet> = BTreeMap::new();
+        for (id, day) in self.seen.waiting.try_iter() {
+            seen.entry(day).or_default().insert(IdentifierId(id));
+        }
+        seen
+    }
+}

@@ -1,0 +1,120 @@
+//! How identities and links lie in files: columns without padding, little-endian, the count known from the catalog row.
+//!
+//! ```text
+//! identity run   count × 16 bytes of digest · count × u8 kind · count × u16 last day seen
+//! link run       count × (u8 1 = linked, 0 = withdrawn · u32 · u32)
+//! ```
+//! Both are read back to the last byte or refused; the framed file around them has its own checksums.
+
+use super::digest::Digest;
+use super::identifier::Kind;
+use crate::error::{Error, Result};
+use crate::ids::IdentifierId;
+
+/// The kind of file that holds an identity run.
+pub const IDENTITY_FILE: u16 = 3;
+/// The kind of file that holds a link run.
+pub const LINKS_FILE: u16 = 4;
+/// The kind of file that holds the identifiers last seen on one day, as a portable set.
+pub const SEEN_FILE: u16 = 5;
+
+/// What a run says of one identifier.
+pub type Entry = (Digest, Kind, u16);
+
+/// One change of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkStep {
+    /// Whether the two were linked, or the link withdrawn.
+    pub add: bool,
+    /// One identifier.
+    pub one: IdentifierId,
+    /// The other.
+    pub other: IdentifierId,
+}
+
+/// The bytes of an identity run.
+#[must_use]
+pub fn encode_run(entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(entries.len() * 19);
+    entries.iter().for_each(|(digest, _, _)| bytes.extend_from_slice(&digest.0));
+    bytes.extend(entries.iter().map(|(_, kind, _)| kind.number()));
+    entries.iter().for_each(|(_, _, day)| bytes.extend_from_slice(&day.to_le_bytes()));
+    bytes
+}
+
+/// Reads an identity run of `count` identifiers from the file `name`.
+///
+/// # Errors
+/// `Corrupted` with the byte where it stops making sense.
+pub fn decode_run(name: &str, bytes: &[u8], count: u32) -> Result<Vec<Entry>> {
+    let count = count as usize;
+    let wrong = |at: usize, what: &str| Error::corrupted(name, at as u64, what);
+    if bytes.len() != count * 19 {
+        return Err(wrong(bytes.len(), "it holds another number of identifiers than the catalog says"));
+    }
+    let (digests, rest) = bytes.split_at(count * 16);
+    let (kinds, days) = rest.split_at(count);
+    let rows = digests.as_chunks::<16>().0.iter().zip(kinds).zip(days.as_chunks::<2>().0).enumerate();
+    rows.map(|(place, ((digest, kind), day))| {
+        let kind = Kind::from_number(u32::from(*kind)).ok_or_else(|| wrong(count * 16 + place, "no such kind"))?;
+        Ok((Digest(*digest), kind, u16::from_le_bytes(*day)))
+    })
+    .collect()
+}
+
+/// The bytes of a link run.
+#[must_use]
+pub fn encode_links(steps: &[LinkStep]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(steps.len() * 9);
+    for step in steps {
+        bytes.push(u8::from(step.add));
+        bytes.extend_from_slice(&step.one.0.to_le_bytes());
+        bytes.extend_from_slice(&step.other.0.to_le_bytes());
+    }
+    bytes
+}
+
+/// Reads a link run of `count` changes between identifiers below `end` from the file `name`.
+///
+/// # Errors
+/// `Corrupted` with the byte where it stops making sense.
+pub fn decode_links(name: &str, bytes: &[u8], count: u64, end: u32) -> Result<Vec<LinkStep>> {
+    let (rows, rest) = bytes.as_chunks::<9>();
+    if rows.len() as u64 != count || !rest.is_empty() {
+        return Err(Error::corrupted(
+            name,
+            bytes.len() as u64,
+            "it holds another number of links than the catalog says",
+        ));
+    }
+    let steps = rows.iter().enumerate().map(|(place, &[add, a, b, c, d, e, f, g, h])| {
+        let [one, other] = [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])];
+        if add > 1 || one >= end || other >= end {
+            return Err(Error::corrupted(name, place as u64 * 9, "a link between identifiers that were never given"));
+        }
+        Ok(LinkStep { add: add == 1, one: IdentifierId(one), other: IdentifierId(other) })
+    });
+    steps.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_read_back_and_are_refused_when_cut_or_changed() {
+        let entries = vec![(Digest([1; 16]), Kind::EmailMd5, 0), (Digest([2; 16]), Kind::Network, 20_000)];
+        let bytes = encode_run(&entries);
+        assert_eq!(decode_run("f", &bytes, 2).unwrap(), entries);
+        assert!(decode_run("f", &bytes, 1).is_err());
+        let mut wrong = bytes;
+        wrong[33] = 99;
+        assert!(decode_run("f", &wrong, 2).unwrap_err().message().contains("byte 33"));
+
+        let steps = [true, false].map(|add| LinkStep { add, one: IdentifierId(7), other: IdentifierId(9) });
+        let bytes = encode_links(&steps);
+        assert_eq!(decode_links("f", &bytes, 2, 10).unwrap(), steps);
+        assert!(decode_links("f", &bytes, 2, 9).is_err() && decode_links("f", &bytes, 3, 10).is_err());
+        assert!(decode_links("f", &bytes[..17], 1, 10).is_err());
+    }
+}
