@@ -43,6 +43,8 @@ pub enum FailureReason {
     Cancelled,
     /// Bytes and arrays of hashes in one upload.
     MixedSources,
+    /// An array of bytes that is no whole number of digests.
+    PartialDigest,
     /// The file cannot be read, or the spool not written.
     Storage,
 }
@@ -69,6 +71,7 @@ impl FailureReason {
             Self::TooSlow => "too_slow",
             Self::Cancelled => "cancelled",
             Self::MixedSources => "mixed_sources",
+            Self::PartialDigest => "partial_digest",
             Self::Storage => "storage",
         }
     }
@@ -84,7 +87,7 @@ impl FailureReason {
             | Self::TooManyLines => ErrorKind::LimitExceeded,
             Self::TooSlow => ErrorKind::DeadlineExceeded,
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::MixedSources => ErrorKind::InvalidInput,
+            Self::MixedSources | Self::PartialDigest => ErrorKind::InvalidInput,
             Self::Storage => ErrorKind::Storage,
             _ => ErrorKind::UploadFailed,
         }
