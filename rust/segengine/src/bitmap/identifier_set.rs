@@ -26,6 +26,17 @@ impl IdentifierSet {
         Self(Bitmap::of(ids))
     }
 
+    /// All ids below `end`.
+    #[must_use]
+    pub fn below(end: u32) -> Self {
+        Self(Bitmap::from_range(0..end))
+    }
+
+    /// Adds many ids, in any order; ascending ones are fastest.
+    pub fn extend(&mut self, ids: &[u32]) {
+        self.0.add_many(ids);
+    }
+
     /// Adds one id; true when it was not there.
     pub fn insert(&mut self, id: IdentifierId) -> bool {
         self.0.add_checked(id.0)

@@ -36,6 +36,8 @@ pub enum Tenant {
 /// What a call is about, for the check of the role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Asks which adgroups a user may see.
+    Match,
     /// Reads campaigns, segments, adgroups, counts.
     Read,
     /// Changes campaigns, segments and adgroups.
@@ -71,10 +73,12 @@ impl Caller {
     pub fn check(&self, action: Action) -> Result<()> {
         let allowed = match self.role {
             Role::LocalAdmin | Role::Admin => true,
-            Role::AdServer => false,
+            Role::AdServer => action == Action::Match,
             Role::Ingest => matches!(action, Action::Read | Action::Ingest),
             Role::Support => matches!(action, Action::Read | Action::Explain),
-            Role::Console => matches!(action, Action::Read | Action::Manage | Action::Ingest | Action::Explain),
+            Role::Console => {
+                matches!(action, Action::Match | Action::Read | Action::Manage | Action::Ingest | Action::Explain)
+            }
         };
         if allowed {
             return Ok(());
@@ -106,14 +110,15 @@ mod tests {
     #[test]
     fn roles_allow_what_the_table_says() {
         let table = [
-            (Role::LocalAdmin, [true; 5]),
-            (Role::Admin, [true; 5]),
-            (Role::AdServer, [false; 5]),
-            (Role::Ingest, [true, false, true, false, false]),
-            (Role::Support, [true, false, false, true, false]),
-            (Role::Console, [true, true, true, true, false]),
+            (Role::LocalAdmin, [true; 6]),
+            (Role::Admin, [true; 6]),
+            (Role::AdServer, [true, false, false, false, false, false]),
+            (Role::Ingest, [false, true, false, true, false, false]),
+            (Role::Support, [false, true, false, false, true, false]),
+            (Role::Console, [true, true, true, true, true, false]),
         ];
-        let actions = [Action::Read, Action::Manage, Action::Ingest, Action::Explain, Action::Administer];
+        let actions =
+            [Action::Match, Action::Read, Action::Manage, Action::Ingest, Action::Explain, Action::Administer];
         for (role, expected) in table {
             let caller = Caller { role, tenant: Tenant::Network };
             assert_eq!(actions.map(|action| caller.check(action).is_ok()), expected, "{role:?}");

@@ -15,11 +15,13 @@
 //! The invariants that this module keeps are numbered as in docs/concepts/invariants.md.
 
 pub mod caller;
+mod explaining;
 mod flights;
 mod generation;
 mod idempotency;
 mod intake;
 mod lookup;
+mod matching;
 pub mod names;
 mod open;
 pub mod operations;
@@ -27,6 +29,7 @@ mod phase;
 mod publisher;
 mod reach;
 mod seen;
+mod sets;
 mod sweeper;
 
 use std::path::{Path, PathBuf};
@@ -45,11 +48,14 @@ use crate::storage::files::Folder;
 use crate::storage::lock::DirectoryLock;
 use crate::time::{Clock, Timestamp};
 
+pub use explaining::{Explanation, NamedNode, Subject};
 use generation::Generation;
 pub use idempotency::RequestId;
+pub use matching::{BatchCandidates, BatchMatched, Candidates, MatchQuestion, MatchScratch, Matched, UserStatus};
 pub use open::{OpenOptions, default_key_file};
 pub use phase::{Observer, Phase};
 pub use publisher::Written;
+pub use sets::{AsOf, Count, Overlap, SetQuery};
 
 /// An open data directory; clones are the same one. It is closed by [`Engine::close`], or when the last clone is dropped.
 #[derive(Clone)]

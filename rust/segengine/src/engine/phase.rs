@@ -25,6 +25,8 @@ pub enum Phase {
     Sweep,
     /// A swept version is about to be forgotten.
     Forget,
+    /// One user of a batch is answered, the next is about to be.
+    Answered,
 }
 
 impl Phase {
@@ -41,6 +43,7 @@ impl Phase {
             Self::Published => "published",
             Self::Sweep => "sweep",
             Self::Forget => "forget",
+            Self::Answered => "answered",
         }
     }
 }

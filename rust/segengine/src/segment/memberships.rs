@@ -74,6 +74,14 @@ impl VersionMembers {
     }
 }
 
+/// Names the component that a record was copied from, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyOf {
+    /// The profile.
+    pub profile: u32,
+    epoch: u64,
+}
+
 /// What a change of links did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LinkChange {
@@ -81,6 +89,31 @@ pub struct LinkChange {
     pub changed: u64,
     /// Links that were there already, or were not there to withdraw.
     pub unchanged: u64,
+}
+
+/// Sets of profiles that are true at one link epoch.
+pub struct ProfileSets<'m> {
+    memberships: &'m Memberships,
+    links: &'m LinkSet,
+    /// The epoch.
+    pub stamp: SetStamp,
+    /// One set for each version that was asked for, in that order.
+    pub sets: Vec<Arc<ProfileSet>>,
+}
+
+impl ProfileSets<'_> {
+    /// Every profile.
+    #[must_use]
+    pub fn universe(&self) -> ProfileSet {
+        let ids = IdentifierSet::below(self.memberships.identity.len());
+        self.memberships.to_profiles(&ids.without(self.links.redirected()), self.links, self.stamp)
+    }
+
+    /// The profiles of any set of identifiers.
+    #[must_use]
+    pub fn profiles_of(&self, set: &IdentifierSet) -> ProfileSet {
+        self.memberships.to_profiles(set, self.links, self.stamp)
+    }
 }
 
 /// Both directions of membership, and the links between identifiers.
@@ -107,22 +140,34 @@ impl Memberships {
         }
     }
 
-    /// Appends the slots of the profile of `id` to `slots` and returns that profile: an untorn copy of one component.
-    pub fn read(&self, id: IdentifierId, slots: &mut Vec<u32>) -> u32 {
+    /// Appends the slots of the profile of `id` to `slots`: an untorn copy of one component. Returns whose copy it is.
+    pub fn read(&self, id: IdentifierId, slots: &mut Vec<u32>) -> CopyOf {
         let start = slots.len();
         loop {
             let profile = self.identity.profile(id).0;
             let epoch = self.epoch(profile).load(Ordering::Acquire);
             if epoch.is_multiple_of(2) {
                 self.records.read(profile, slots);
-                let same_epoch = self.epoch(profile).load(Ordering::Acquire) == epoch;
-                if same_epoch && self.identity.profile(id).0 == profile {
-                    return profile;
+                let copy = CopyOf { profile, epoch };
+                if self.is_current(id, copy) {
+                    return copy;
                 }
                 slots.truncate(start);
             }
             std::thread::yield_now();
         }
+    }
+
+    /// Whether a copy still is of the component of `id`: a batch uses it again then (invariant 15).
+    #[must_use]
+    pub fn is_current(&self, id: IdentifierId, copy: CopyOf) -> bool {
+        self.epoch(copy.profile).load(Ordering::Acquire) == copy.epoch && self.identity.profile(id).0 == copy.profile
+    }
+
+    /// The profile that `id` points at now.
+    #[must_use]
+    pub fn profile(&self, id: IdentifierId) -> u32 {
+        self.identity.profile(id).0
     }
 
     /// Number of slots, live and dead, of the profile of `id`.
@@ -341,13 +386,17 @@ impl Memberships {
         SetStamp { engine: self.engine, link_epoch: self.links.read().epoch() }
     }
 
-    /// The profiles of several versions at one link epoch, cached per version until members or links change.
-    #[must_use]
-    pub fn profile_sets(&self, versions: &[Arc<VersionMembers>]) -> (SetStamp, Vec<Arc<ProfileSet>>) {
+    /// Looks at the profiles of several versions at one link epoch, cached per version until members or links change.
+    /// Links do not change while `look` runs, so whatever else it derives belongs to the same epoch.
+    pub fn with_profile_sets<T>(
+        &self,
+        versions: &[Arc<VersionMembers>],
+        look: impl FnOnce(&ProfileSets<'_>) -> T,
+    ) -> T {
         let links = self.links.read();
         let stamp = SetStamp { engine: self.engine, link_epoch: links.epoch() };
         let sets = versions.iter().map(|version| self.derive(version, &links, stamp)).collect();
-        (stamp, sets)
+        look(&ProfileSets { memberships: self, links: &links, stamp, sets })
     }
 
     fn derive(&self, version: &VersionMembers, links: &LinkSet, stamp: SetStamp) -> Arc<ProfileSet> {
@@ -367,14 +416,6 @@ impl Memberships {
 
     fn to_profiles(&self, set: &IdentifierSet, links: &LinkSet, stamp: SetStamp) -> ProfileSet {
         ProfileSet::derive(stamp, set, links.redirected(), |id| self.identity.profile(IdentifierId(id)).0)
-    }
-
-    /// The profiles of any set of identifiers, with the stamp at which they are true.
-    #[must_use]
-    pub fn profiles_of(&self, set: &IdentifierSet) -> ProfileSet {
-        let links = self.links.read();
-        let stamp = SetStamp { engine: self.engine, link_epoch: links.epoch() };
-        self.to_profiles(set, &links, stamp)
     }
 
     /// Compares every record with what sets and links say, writers held off; `live` are the slots that count.
