@@ -17,6 +17,7 @@
 pub mod caller;
 mod explaining;
 mod flights;
+pub mod formats;
 mod generation;
 mod idempotency;
 mod intake;
