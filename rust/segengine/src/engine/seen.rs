@@ -104,3 +104,17 @@ impl Inner {
         seen
     }
 }
+
+impl Inner {
+    /// Whether ads can be delivered to an identifier.
+    pub(super) fn is_addressable(&self, id: IdentifierId) -> bool {
+        self.identity.kind(id).is_some_and(crate::identity::Kind::addressable)
+    }
+
+    /// Moves the day of an addressable identifier on, where the sighting is durable already.
+    pub(super) fn mark_seen(&self, id: IdentifierId, day: u16) {
+        if self.is_addressable(id) && self.identity.saw(id, day) {
+            self.seen.changes.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
