@@ -39,9 +39,9 @@ impl Intake {
         Self { base: identity.len(), fresh: Vec::new(), places: HashTable::new() }
     }
 
-    /// New identifiers so far.
-    pub(super) fn fresh_len(&self) -> usize {
-        self.fresh.len()
+    /// Ids below this are final.
+    pub(super) fn base(&self) -> u32 {
+        self.base
     }
 
     /// The id of a digest: final when it was known when the intake began, provisional otherwise. `day` is when it was
@@ -226,6 +226,6 @@ mod tests {
         // Somebody else brings one of them meanwhile: it stays provisional here, so that equal digests stay equal.
         identity.append([(&digest(3), Kind::Network, 0)].into_iter()).unwrap();
         assert_eq!(intake.take(&identity, &digest(3), Kind::Network, 0).unwrap(), 2);
-        assert_eq!(intake.fresh_len(), 2);
+        assert_eq!(intake.fresh.len(), 2);
     }
 }

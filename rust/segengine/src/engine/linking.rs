@@ -147,7 +147,8 @@ impl Linking {
             seen.filter(|_| day > 0).for_each(|id| inner.mark_seen(IdentifierId(id), day));
         })?;
         inner.remove_files(&replaced);
-        let (dissolved, link_epoch) = inner.memberships.with_links(|links| (links.dissolved_identifiers() as u64, links.epoch()));
+        let (dissolved, link_epoch) =
+            inner.memberships.with_links(|links| (links.dissolved_identifiers() as u64, links.epoch()));
         Ok(Linked {
             pairs: self.pairs.len() as u64,
             changed: outcome.changed,
@@ -186,9 +187,10 @@ impl Linking {
         self.engine.inner.memberships.with_links(|links| {
             let mut seen = HashSet::new();
             let pairs = ids.iter().filter_map(|&(one, other)| Some((one?, other?)));
-            let changing = pairs.map(|(one, other)| (IdentifierId(one.min(other)), IdentifierId(one.max(other)))).filter(
-                |&(one, other)| one != other && links.contains(one, other) != self.add && seen.insert((one, other)),
-            );
+            let changing =
+                pairs.map(|(one, other)| (IdentifierId(one.min(other)), IdentifierId(one.max(other)))).filter(
+                    |&(one, other)| one != other && links.contains(one, other) != self.add && seen.insert((one, other)),
+                );
             let steps: Vec<_> = changing.map(|(one, other)| LinkStep { add: self.add, one, other }).collect();
             let epoch = LinkEpoch(links.epoch().0 + steps.len() as u64);
             (steps, epoch)
@@ -255,7 +257,8 @@ impl Inner {
         });
         let Some(place) = wide else { return Ok(()) };
         let most = limits::SEGMENTS_PER_PROFILE as u64;
-        Err(Error::limit("segments_per_profile", most + 1, most, "segments").at(format_args!("link {place}"))
+        Err(Error::limit("segments_per_profile", most + 1, most, "segments")
+            .at(format_args!("link {place}"))
             .hint("these two would be in too many segments as one person: leave the pair out"))
     }
 }

@@ -72,7 +72,13 @@ impl Engine {
         let mut change = inner.change()?;
         if let Some(revision) = change.done_before(caller, METHOD, request)? {
             let written = Written { revision: Revision(revision), generation: self.generation() };
-            return Ok(MembersChanged { changed: 0, unchanged: given, unknown: taken.unknown, skipped: taken.skipped, written });
+            return Ok(MembersChanged {
+                changed: 0,
+                unchanged: given,
+                unknown: taken.unknown,
+                skipped: taken.skipped,
+                written,
+            });
         }
         let mut replaced = run.map_or(Ok(Vec::new()), |run| inner.name_run(&mut change, run))?;
         let revision = change.revision;
@@ -109,7 +115,13 @@ struct Taken {
 }
 
 impl Taken {
-    fn take(&mut self, inner: &Inner, intake: &mut Intake, identifier: Option<IdentifierRef<'_>>, add: bool) -> Result<()> {
+    fn take(
+        &mut self,
+        inner: &Inner,
+        intake: &mut Intake,
+        identifier: Option<IdentifierRef<'_>>,
+        add: bool,
+    ) -> Result<()> {
         let Some(identifier) = identifier else {
             self.skipped += 1;
             return Ok(());
@@ -152,7 +164,13 @@ impl Inner {
 
     /// Writes and names a change. Where many of one segment have come together and nothing replaces it, they become one:
     /// returns the files that are then no longer named.
-    fn name_change(&self, change: &mut Change<'_>, segment: SegmentNumber, ids: &[u32], add: bool) -> Result<Vec<String>> {
+    fn name_change(
+        &self,
+        change: &mut Change<'_>,
+        segment: SegmentNumber,
+        ids: &[u32],
+        add: bool,
+    ) -> Result<Vec<String>> {
         let mut all: Vec<(u32, bool)> = ids.iter().map(|&id| (id, add)).collect();
         let mut replaced = Vec::new();
         let of_segment = change.model().deltas.values().filter(|delta| delta.segment == segment);
@@ -243,4 +261,3 @@ fn last_of_each(changes: &[(u32, bool)]) -> Vec<(u32, bool)> {
     let last: std::collections::BTreeMap<u32, bool> = changes.iter().copied().collect();
     last.into_iter().collect()
 }
-

@@ -22,6 +22,7 @@ mod generation;
 mod idempotency;
 mod intake;
 mod linking;
+mod loading;
 mod lookup;
 mod matching;
 mod members;
@@ -31,9 +32,11 @@ pub mod operations;
 mod phase;
 mod publisher;
 mod reach;
+mod replacing;
 mod seen;
 mod sets;
 mod sweeper;
+mod uploading;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,12 +58,14 @@ pub use explaining::{Explanation, NamedNode, Subject};
 use generation::Generation;
 pub use idempotency::RequestId;
 pub use linking::{Linked, Linking};
+pub use loading::{Load, Loaded, LoadedSegment};
 pub use matching::{BatchCandidates, BatchMatched, Candidates, MatchQuestion, MatchScratch, Matched, UserStatus};
 pub use members::MembersChanged;
 pub use open::{OpenOptions, default_key_file};
 pub use phase::{Observer, Phase};
 pub use publisher::Written;
 pub use sets::{AsOf, Count, Overlap, SetQuery};
+pub use uploading::{Upload, UploadBegun, UploadSettings, UploadTarget};
 
 /// An open data directory; clones are the same one. It is closed by [`Engine::close`], or when the last clone is dropped.
 #[derive(Clone)]

@@ -120,7 +120,7 @@ fn assemble(parts: Parts<'_>, loaded: Loaded, clock: Arc<dyn Clock>, observer: O
         memberships.register(version);
         slots.publish(version);
     }
-    memberships.fill_many(&versions, identity.len(), |_| ());
+    memberships.fill_many(&versions, identity.len(), |_| true);
     let model = parts.catalog.read();
     let mut compiled = CompiledAdgroups::default();
     compiled.refresh(&model)?;

@@ -215,26 +215,36 @@ impl Memberships {
         goes_on
     }
 
-    /// Writes many new slots at once, each page of records once: for bulk loads and at start.
-    pub fn fill_many(&self, versions: &[Arc<VersionMembers>], identifiers_end: u32, mut progress: impl FnMut(u64)) {
+    /// Writes many new slots at once, each page of records once: for bulk loads and at start. `go_on` is asked after each
+    /// pass; returns false when it stopped the work.
+    pub fn fill_many(
+        &self,
+        versions: &[Arc<VersionMembers>],
+        identifiers_end: u32,
+        mut go_on: impl FnMut(u64) -> bool,
+    ) -> bool {
         /// Identifiers of one pass: bounds the memory of the transposed block.
         const SPAN: u32 = 1 << 18;
         for first in (0..identifiers_end).step_by(SPAN as usize) {
             let end = first.saturating_add(SPAN).min(identifiers_end);
             let links = self.links.read();
+            // All sets stay as they are until the records are written: a member removed in between would come back.
+            let sets: Vec<_> = versions.iter().map(|version| (version.set.read(), version.slot.0)).collect();
             let mut additions = Vec::new();
-            for version in versions {
-                let set = version.set.read();
+            for (set, slot) in &sets {
                 set.for_each_in(first..end, |ids| {
-                    additions.extend(ids.iter().map(|&id| (self.identity.profile(IdentifierId(id)).0, version.slot.0)));
+                    additions.extend(ids.iter().map(|&id| (self.identity.profile(IdentifierId(id)).0, *slot)));
                 });
             }
             additions.sort_unstable();
             additions.dedup();
             self.records.insert_many(&additions);
-            drop(links);
-            progress(u64::from(end));
+            drop((sets, links));
+            if !go_on(u64::from(end)) {
+                return false;
+            }
         }
+        true
     }
 
     /// Takes the slot of a retired `version` out of every record; the caller knows that no reader maps it (invariant 2).

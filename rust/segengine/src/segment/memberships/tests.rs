@@ -185,7 +185,7 @@ fn a_bulk_fill_writes_what_single_fills_write() {
     }
     let versions = make();
     versions.iter().for_each(|members| at_once.register(members));
-    at_once.fill_many(&versions, 5_000, |_| ());
+    assert!(at_once.fill_many(&versions, 5_000, |_| true));
     (0..5_000).for_each(|id| assert_eq!(slots_of(&one_by_one, id), slots_of(&at_once, id)));
     assert_eq!(
         at_once.verify(&versions, 5),

@@ -197,6 +197,8 @@ pub enum WarningCode {
     NulBytes,
     /// None of the identifiers was known before.
     NoneKnown,
+    /// Some members are in as many segments as a profile may be.
+    ProfileFull,
 }
 
 /// Something that the uploader should know, though the file was taken.
@@ -304,6 +306,15 @@ impl UploadReport {
         self.already_known = Some(known);
         if known == 0 && self.unique > 0 && any_identifier_exists {
             self.warn(WarningCode::NoneKnown, "0 % known: were the addresses lower-cased before hashing?");
+        }
+    }
+
+    /// Called by the engine where members were left out because their profile is in too many segments already.
+    pub fn set_refused_full(&mut self, count: u64) {
+        if count > 0 {
+            let text =
+                format!("{count} members were left out: they are in {} segments already", limits::SEGMENTS_PER_PROFILE);
+            self.warn(WarningCode::ProfileFull, text);
         }
     }
 

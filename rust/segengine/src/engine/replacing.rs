@@ -1,0 +1,207 @@
+//! Replacing all members of segments: the steps of invariant 1, for one upload or a load of thousands.
+//!
+//! ```text
+//! stage     slots reserved durably, changes that waited are applied        (transaction)
+//! write     one file with every set, synced with its folder
+//! fill      the new slot into every member's record; no generation maps it
+//! publish   versions, file, generation: commit, swap, acknowledge          (transaction)
+//! ```
+//! Until the last transaction a crash, a cancel or a full disk leaves a dead slot and a file that nothing names; both go.
+//! A single change that is acknowledged in between goes to both versions (invariant 7): the file keeps what was uploaded,
+//! and at a start the changes after the acceptance are applied on top of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::phase::Phase;
+use super::publisher::{Change, Replacing, Staged, apply, being_replaced};
+use super::{Inner, Written};
+use crate::bitmap::IdentifierSet;
+use crate::catalog::{Version, VersionState};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::{IdentifierId, Revision, SegmentNumber, SlotNumber};
+use crate::limits;
+use crate::segment::memberships::VersionMembers;
+use crate::segment::stored::{MEMBERS_FILE, encode_members};
+use crate::time::Timestamp;
+
+/// Versions from which one pass over identifiers is cheaper than one for each version.
+const MANY: usize = 16;
+
+/// One version that is being made.
+struct Coming {
+    number: u64,
+    /// What was uploaded: the file's content.
+    uploaded: IdentifierSet,
+    members: Arc<VersionMembers>,
+}
+
+/// A replacement between its acceptance and its publication.
+pub(super) struct Replacement {
+    accepted: Revision,
+    coming: Vec<Coming>,
+    file: String,
+}
+
+impl Change<'_> {
+    /// Accepts the replacement of a segment: from this write on, single changes wait for its new version as well.
+    ///
+    /// # Errors
+    /// `Conflict` while another one is under way.
+    pub(super) fn accept(&mut self, segment: SegmentNumber, name: &str, operation: u64) -> Result<()> {
+        if self.publisher.replacing.contains_key(&segment.0) {
+            return Err(being_replaced(name));
+        }
+        self.publisher.replacing.insert(segment.0, Replacing { operation, staged: Staged::Reading(Vec::new()) });
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Gives up a replacement that was accepted and not staged.
+    pub(super) fn abandon_accepted(&self, segments: impl IntoIterator<Item = SegmentNumber>) {
+        let mut publisher = self.publisher.lock();
+        segments.into_iter().for_each(|segment| drop(publisher.replacing.remove(&segment.0)));
+    }
+
+    /// Drops from a set the members whose profile is in as many live segments as it may be (invariant 16); returns how
+    /// many. A segment's own live version does not count against its replacement.
+    pub(super) fn drop_full(&self, segment: SegmentNumber, set: &mut IdentifierSet) -> u64 {
+        let generation = self.generation.load_full();
+        if generation.slots.all_live().count() <= limits::SEGMENTS_PER_PROFILE {
+            return 0;
+        }
+        let own = generation.slots.live(segment);
+        let mut full = Vec::new();
+        set.for_each_block(|ids| {
+            let ids = ids.iter().map(|&id| IdentifierId(id));
+            full.extend(ids.filter(|&id| own.is_none_or(|own| !own.contains(id)) && self.is_full(id)));
+        });
+        full.iter().for_each(|&id| drop(set.remove(id)));
+        full.len() as u64
+    }
+
+    /// Reserves a slot for each set, durably, and makes its version known to link changes and single changes. The
+    /// segments were accepted at `accepted`.
+    ///
+    /// # Errors
+    /// `Storage`: nothing was changed.
+    pub(super) fn stage(&self, accepted: Revision, sets: Vec<(SegmentNumber, IdentifierSet)>) -> Result<Replacement> {
+        let mut change = self.change()?;
+        let slots = change.write.reserve_slots(sets.len())?;
+        let mut coming = Vec::with_capacity(sets.len());
+        for ((segment, uploaded), slot) in sets.into_iter().zip(slots) {
+            let number = change.write.next("versions")?;
+            change.write.put(version_record(number, segment, slot, &uploaded, accepted, change.now))?;
+            coming.push((number, uploaded, segment, slot));
+        }
+        let mut made = Vec::with_capacity(coming.len());
+        change.commit_then(|publisher| {
+            for (number, uploaded, segment, slot) in coming {
+                let mut set = uploaded.clone();
+                let replacing = publisher.replacing.get_mut(&segment.0);
+                if let Some(Replacing { staged: Staged::Reading(waiting), .. }) = &replacing {
+                    apply(&mut set, waiting);
+                }
+                let members = VersionMembers::new(segment, slot, set);
+                self.memberships.register(&members);
+                if let Some(replacing) = replacing {
+                    replacing.staged = Staged::Filling(Arc::clone(&members));
+                }
+                made.push(Coming { number, uploaded, members });
+            }
+        })?;
+        Ok(Replacement { accepted, coming: made, file: String::new() })
+    }
+
+    /// Writes the file and the slots.
+    ///
+    /// # Errors
+    /// `Storage`; `Cancelled`. The caller then abandons the replacement.
+    pub(super) fn prepare(&self, replacement: &mut Replacement, cancel: &AtomicBool) -> Result<()> {
+        let sets = replacement.coming.iter().map(|coming| (coming.members.slot, &coming.uploaded));
+        replacement.file = self.new_file("members", MEMBERS_FILE, &encode_members(sets))?;
+        let go_on = |_| {
+            self.observe(Phase::SlotWriting);
+            !cancel.load(Ordering::Relaxed) && !self.is_closed()
+        };
+        if replacement.coming.len() < MANY {
+            for coming in &replacement.coming {
+                if !self.memberships.fill(&coming.members, go_on) {
+                    return Err(cancelled());
+                }
+            }
+            return Ok(());
+        }
+        let versions: Vec<_> = replacement.coming.iter().map(|coming| Arc::clone(&coming.members)).collect();
+        if self.memberships.fill_many(&versions, self.identity.len(), go_on) { Ok(()) } else { Err(cancelled()) }
+    }
+
+    /// Publishes every version in one step; `also` adds the rest of the transaction.
+    ///
+    /// # Errors
+    /// `Storage`, `Conflict` when a segment was deleted meanwhile, or what `also` says. The caller then abandons it.
+    pub(super) fn publish(
+        &self,
+        replacement: &Replacement,
+        also: impl FnOnce(&mut Change<'_>) -> Result<()>,
+    ) -> Result<Written> {
+        let mut change = self.change()?;
+        also(&mut change)?;
+        for coming in &replacement.coming {
+            let members = &coming.members;
+            let record = version_record(
+                coming.number,
+                members.segment,
+                members.slot,
+                &coming.uploaded,
+                replacement.accepted,
+                change.now,
+            );
+            let file = replacement.file.clone();
+            change.write.publish_version(&Version { state: VersionState::Live, file, ..record })?;
+            change.publish(members);
+        }
+        change.commit_then(|publisher| {
+            replacement.coming.iter().for_each(|coming| drop(publisher.replacing.remove(&coming.members.segment.0)));
+        })
+    }
+
+    /// Gives up a staged replacement: its slots are dead, and go.
+    pub(super) fn abandon(&self, replacement: Replacement) {
+        self.abandon_accepted(replacement.coming.iter().map(|coming| coming.members.segment));
+        if !replacement.file.is_empty() {
+            self.remove_files(std::slice::from_ref(&replacement.file));
+        }
+        self.sweeper.abandon(replacement.coming.into_iter().map(|coming| coming.members).collect());
+    }
+}
+
+impl Replacement {
+    /// What was uploaded for the first segment.
+    pub(super) fn uploaded(&self) -> Option<&IdentifierSet> {
+        self.coming.first().map(|coming| &coming.uploaded)
+    }
+
+    /// The versions that come.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Arc<VersionMembers>> {
+        self.coming.iter().map(|coming| &coming.members)
+    }
+}
+
+fn version_record(
+    number: u64,
+    segment: SegmentNumber,
+    slot: SlotNumber,
+    set: &IdentifierSet,
+    accepted: Revision,
+    create_time: Timestamp,
+) -> Version {
+    let (file, state, identifiers) = (String::new(), VersionState::Writing, set.len());
+    Version { number, segment, slot, file, identifiers, state, accepted, create_time }
+}
+
+/// The end of work that somebody stopped.
+pub(super) fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "cancelled: nothing was changed")
+}
