@@ -118,17 +118,20 @@ impl Model {
     ) -> Result<()> {
         let taken_id = self.ids.get(&(scope, id.to_owned())).copied().filter(|&(k, n)| (k, Some(n)) != (kind, number));
         let taken_name = self.by_name(scope, kind, display_name).filter(|&taken| Some(taken) != number);
-        let (other_kind, other) = match (taken_id, taken_name) {
-            (Some(taken), _) => taken,
-            (None, Some(taken)) => (kind, taken),
+        let noun = kind.noun();
+        let (other_name, message) = match (taken_id, taken_name) {
+            (Some((other_kind, other)), _) => {
+                let (name, other_noun) = (self.display_name(other_kind, other).unwrap_or_default(), other_kind.noun());
+                let message =
+                    format!("{noun} {display_name:?} would get the id {id:?}, which the {other_noun} {name:?} has");
+                (name, message)
+            }
+            (None, Some(other)) => {
+                let taken = self.id(kind, other).unwrap_or_default();
+                (display_name, format!("the {noun} {taken:?} is called {display_name:?} already"))
+            }
             (None, None) => return Ok(()),
         };
-        let other_name = self.display_name(other_kind, other).unwrap_or_default();
-        let message = format!(
-            "{} {display_name:?} would get the id {id:?}, which the {} {other_name:?} has",
-            kind.noun(),
-            other_kind.noun()
-        );
         let same = other_name == display_name;
         let hint =
             if same { "use the one that exists, or another name" } else { "give an id of your own, or another name" };
@@ -141,6 +144,15 @@ impl Model {
             Kind::Campaign => &self.campaigns.get(&number)?.display_name,
             Kind::Segment => &self.segments.get(&number)?.display_name,
             Kind::Adgroup => &self.adgroups.get(&number)?.display_name,
+        })
+    }
+
+    fn id(&self, kind: Kind, number: u64) -> Option<&str> {
+        Some(match kind {
+            Kind::Advertiser => &self.advertisers.get(&number)?.id,
+            Kind::Campaign => &self.campaigns.get(&number)?.id,
+            Kind::Segment => &self.segments.get(&number)?.id,
+            Kind::Adgroup => &self.adgroups.get(&number)?.id,
         })
     }
 

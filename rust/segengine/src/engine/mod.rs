@@ -24,6 +24,7 @@ mod intake;
 mod linking;
 mod loading;
 mod lookup;
+pub mod management;
 mod matching;
 mod members;
 pub mod names;

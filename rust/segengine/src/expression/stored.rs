@@ -35,6 +35,12 @@ pub fn decode(text: &str) -> Result<Expression<SegmentNumber>> {
     Expression::from_nodes(nodes.collect::<Result<_>>()?)
 }
 
+/// Whether a stored expression names `segment`, without reading it as a tree.
+#[must_use]
+pub fn mentions(text: &str, segment: SegmentNumber) -> bool {
+    text.split(' ').any(|word| word.parse() == Ok(segment.0))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -47,6 +53,13 @@ mod tests {
         fn what_is_stored_reads_back(tree in any_tree(99)) {
             let tree = tree.try_map(|number| Ok(SegmentNumber(*number))).unwrap();
             prop_assert_eq!(decode(&encode(&tree)).unwrap(), tree);
+        }
+
+        #[test]
+        fn an_expression_mentions_its_literals_and_nothing_else(tree in any_tree(9), segment in 0..12u32) {
+            let tree = tree.try_map(|number| Ok(SegmentNumber(*number))).unwrap();
+            let segment = SegmentNumber(segment);
+            prop_assert_eq!(mentions(&encode(&tree), segment), tree.literals().any(|literal| *literal == segment));
         }
 
         #[test]
