@@ -20,6 +20,7 @@ mod flights;
 pub mod formats;
 mod generation;
 mod idempotency;
+mod info;
 mod intake;
 mod linking;
 mod loading;
@@ -37,7 +38,10 @@ mod replacing;
 mod seen;
 mod sets;
 mod sweeper;
+#[cfg(test)]
+mod tests;
 mod uploading;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,6 +62,7 @@ use crate::time::{Clock, Timestamp};
 pub use explaining::{Explanation, NamedNode, Subject};
 use generation::Generation;
 pub use idempotency::RequestId;
+pub use info::Info;
 pub use linking::{Linked, Linking};
 pub use loading::{Load, Loaded, LoadedSegment};
 pub use matching::{BatchCandidates, BatchMatched, Candidates, MatchQuestion, MatchScratch, Matched, UserStatus};
@@ -67,6 +72,7 @@ pub use phase::{Observer, Phase};
 pub use publisher::Written;
 pub use sets::{AsOf, Count, Overlap, SetQuery};
 pub use uploading::{Upload, UploadBegun, UploadSettings, UploadTarget};
+pub use verify::{Finding, Verified, VerifyListener, VerifyStep, verify_directory};
 
 /// An open data directory; clones are the same one. It is closed by [`Engine::close`], or when the last clone is dropped.
 #[derive(Clone)]

@@ -1,0 +1,254 @@
+//! The whole path inside one process: a file becomes a segment, an adgroup asks for it, a user is answered.
+
+use std::sync::Arc;
+
+use super::caller::Caller;
+use super::names::{CampaignName, Parent, SegmentName};
+use super::*;
+use crate::catalog::{self, Status, StoredTargeting};
+use crate::identity::IdentifierRef;
+use crate::ids::{AdgroupId, AdvertiserNumber, CampaignNumber, SegmentNumber};
+use crate::time::ManualClock;
+
+const NOW_MS: i64 = 1_800_000_000_000;
+const ADMIN: Caller = Caller::local_admin();
+
+fn open(path: &Path) -> Engine {
+    Engine::open(path, OpenOptions::new(Arc::new(ManualClock::new(NOW_MS)))).unwrap()
+}
+
+fn campaign() -> Parent {
+    Parent::Campaign(CampaignName { advertiser: "acme".to_owned(), campaign: "spring".to_owned() })
+}
+
+/// An advertiser and a campaign, put straight into the catalog.
+fn found_house(engine: &Engine) {
+    let mut change = engine.inner.change().unwrap();
+    let (revision, now) = (change.revision, change.now);
+    let number = AdvertiserNumber(change.write.next_dense("advertisers", 9).unwrap());
+    let (id, display_name) = ("acme".to_owned(), "Acme".to_owned());
+    let advertiser = catalog::Advertiser {
+        number,
+        id,
+        display_name,
+        allow_raw_emails: false,
+        create_time: now,
+        update_time: now,
+        revision,
+    };
+    change.write.put(advertiser).unwrap();
+    let campaign = CampaignNumber(change.write.next_dense("campaigns", 9).unwrap());
+    let (id, display_name) = ("spring".to_owned(), "Spring".to_owned());
+    let record = catalog::Campaign {
+        number: campaign,
+        advertiser: number,
+        id,
+        display_name,
+        status: Status::Active,
+        create_time: now,
+        update_time: now,
+        revision,
+    };
+    change.write.put(record).unwrap();
+    change.commit().unwrap();
+}
+
+fn put_adgroup(engine: &Engine, number: u32, include: &[u32], exclude: &[u32]) {
+    let mut change = engine.inner.change().unwrap();
+    let (revision, now) = (change.revision, change.now);
+    let numbers = |list: &[u32]| list.iter().copied().map(SegmentNumber).collect::<Vec<_>>();
+    let include = if include.is_empty() { Vec::new() } else { vec![numbers(include)] };
+    let targeting = StoredTargeting::Groups { include, exclude: numbers(exclude) };
+    let (id, display_name) = (format!("a{number}"), format!("A{number}"));
+    let record = catalog::Adgroup {
+        number: AdgroupId(number),
+        campaign: CampaignNumber(0),
+        id,
+        display_name,
+        status: Status::Active,
+        start: None,
+        end: None,
+        targeting,
+        serve_on_missing_exclude: false,
+        create_time: now,
+        update_time: now,
+        revision,
+    };
+    change.write.put(record).unwrap();
+    change.reindex();
+    change.commit().unwrap();
+}
+
+fn hash(number: u32) -> String {
+    format!("{:032x}", u128::from(number) + 1)
+}
+
+fn upload(engine: &Engine, name: &str, members: std::ops::Range<u32>) -> Result<operations::OperationView> {
+    let target = UploadTarget::Named { parent: campaign(), display_name: name.to_owned(), id: None };
+    let UploadBegun::Accepted(mut upload) = engine.begin_upload(&ADMIN, &target, UploadSettings::default())? else {
+        return Err(Error::internal("repeated"));
+    };
+    for number in members {
+        upload.feed(format!("{}\n", hash(number)).as_bytes())?;
+    }
+    upload.finish(&ADMIN)
+}
+
+fn answer(engine: &Engine, identifier: &str) -> Vec<u32> {
+    let mut scratch = MatchScratch::default();
+    let question = MatchQuestion::about(Candidates::All);
+    engine.match_one(&ADMIN, [IdentifierRef::parse(identifier).ok()], &question, &mut scratch).unwrap();
+    let mut adgroups = scratch.adgroups().to_vec();
+    adgroups.sort_unstable();
+    adgroups
+}
+
+fn verify(engine: &Engine) {
+    let mut findings = Vec::new();
+    let verified = engine.verify(&ADMIN, &mut |step| {
+        if let VerifyStep::Found(found) = step {
+            findings.push(found)
+        }
+    });
+    assert_eq!((verified.unwrap().findings, findings), (0, Vec::new()));
+}
+
+#[test]
+fn a_file_becomes_a_segment_and_answers_survive_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let engine = open(&path);
+    found_house(&engine);
+    upload(&engine, "Actifs", 0..100).unwrap();
+    upload(&engine, "Abonnés", 50..150).unwrap();
+    put_adgroup(&engine, 1, &[0], &[1]);
+    put_adgroup(&engine, 2, &[1], &[]);
+    put_adgroup(&engine, 3, &[], &[1]);
+    let check = |engine: &Engine| {
+        assert_eq!(answer(engine, &format!("email_md5:{}", hash(10))), [1, 3]);
+        assert_eq!(answer(engine, &format!("email_md5:{}", hash(70))), [2]);
+        assert_eq!(answer(engine, "network:nobody"), [3]);
+        verify(engine);
+    };
+    check(&engine);
+    engine.close().unwrap();
+    assert!(
+        engine.match_one(&ADMIN, [None], &MatchQuestion::about(Candidates::All), &mut MatchScratch::default()).is_err()
+    );
+    check(&open(&path));
+}
+
+#[test]
+fn a_replacement_links_and_single_changes_are_all_there_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let engine = open(&path);
+    found_house(&engine);
+    upload(&engine, "Actifs", 0..100).unwrap();
+    put_adgroup(&engine, 1, &[0], &[]);
+    let mut linking = engine.begin_linking(&ADMIN, true).unwrap();
+    let email = format!("email_md5:{}", hash(120));
+    linking.push(IdentifierRef::parse("network:u").unwrap(), IdentifierRef::parse(&email).unwrap());
+    let linked = linking.finish(Some(crate::time::Timestamp(NOW_MS)), None).unwrap();
+    assert_eq!((linked.changed, linked.new_identifiers), (1, 2));
+    assert_eq!(answer(&engine, "network:u"), [0; 0]);
+    upload(&engine, "Actifs", 90..190).unwrap();
+    assert_eq!(answer(&engine, "network:u"), [1]);
+    assert_eq!(answer(&engine, &format!("email_md5:{}", hash(10))), [0; 0]);
+    let segment = SegmentName::parse("acme/spring/actifs").unwrap();
+    let gone = format!("email_md5:{}", hash(120));
+    let removed = engine.change_members(&ADMIN, &segment, [IdentifierRef::parse(&gone).ok()].into_iter(), false, None);
+    assert_eq!(removed.unwrap().changed, 1);
+    let added = engine.change_members(
+        &ADMIN,
+        &segment,
+        [IdentifierRef::parse("network:new").ok(), None].into_iter(),
+        true,
+        None,
+    );
+    assert_eq!(added.map(|added| (added.changed, added.skipped)).unwrap(), (1, 1));
+    engine.drain_sweeps();
+    let (count, _) = engine.count(&ADMIN, &SetQuery::Segment(segment.clone())).unwrap();
+    assert_eq!((count.profiles, count.reachable), (100, 0));
+    let check = |engine: &Engine| {
+        assert_eq!(answer(engine, "network:u"), [0; 0]);
+        assert_eq!(answer(engine, "network:new"), [1]);
+        assert_eq!(answer(engine, &format!("email_md5:{}", hash(189))), [1]);
+        verify(engine);
+    };
+    check(&engine);
+    engine.close().unwrap();
+    let engine = open(&path);
+    check(&engine);
+    let (count, _) =
+        engine.count(&ADMIN, &SetQuery::Expression { parent: Some(campaign()), text: "!actifs".to_owned() }).unwrap();
+    assert_eq!(count.profiles, 191 - 100);
+}
+
+#[test]
+fn a_refused_file_changes_nothing_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder.path().join("data"));
+    found_house(&engine);
+    upload(&engine, "Actifs", 0..100).unwrap();
+    put_adgroup(&engine, 1, &[0], &[]);
+    let refused = upload(&engine, "Actifs", 100..120).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::UploadFailed);
+    assert_eq!(answer(&engine, &format!("email_md5:{}", hash(10))), [1]);
+    let model = engine.inner.catalog.read();
+    let segment = model.segments.get(&0).unwrap();
+    assert_eq!(segment.state, catalog::SegmentState::Failed);
+    assert!(segment.failure.is_some() && segment.live_version.is_some());
+    drop(model);
+    upload(&engine, "Actifs", 100..200).unwrap();
+    engine.drain_sweeps();
+    verify(&engine);
+}
+
+#[test]
+fn a_load_creates_and_replaces_many_segments_in_one_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let engine = open(&path);
+    found_house(&engine);
+    let load = |first: u32| {
+        let names = (0..40).map(|number| format!("S{number}")).collect();
+        let mut load = engine.begin_load(&ADMIN, &campaign(), names, None).unwrap();
+        for user in first..first + 300 {
+            for segment in (0..40).filter(|segment| (user + segment) % 7 == 0) {
+                let text = format!("network:u{user}");
+                load.push(IdentifierRef::check_text(&text), segment, 20_000).unwrap();
+            }
+        }
+        load.push(IdentifierRef::check_text("nonsense"), 0, 0).unwrap();
+        load.finish().unwrap()
+    };
+    let first = load(0);
+    assert_eq!((first.rows, first.valid + 1, first.unique), (first.valid + 1, first.rows, first.valid));
+    assert_eq!((first.segments.len(), first.new_identifiers, first.invalid.len()), (40, 300, 1));
+    assert!(first.segments.iter().all(|segment| segment.created));
+    let second = load(150);
+    assert!(second.segments.iter().all(|segment| !segment.created));
+    assert_eq!(second.new_identifiers, 150);
+    assert_eq!(second.written.generation.0, first.written.generation.0 + 1);
+    engine.drain_sweeps();
+    verify(&engine);
+    engine.close().unwrap();
+    verify(&open(&path));
+}
+
+#[test]
+fn a_second_upload_of_one_segment_conflicts_and_of_another_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder.path().join("data"));
+    found_house(&engine);
+    let begin = |name: &str| {
+        let target = UploadTarget::Named { parent: campaign(), display_name: name.to_owned(), id: None };
+        engine.begin_upload(&ADMIN, &target, UploadSettings::default())
+    };
+    let first = begin("One").unwrap();
+    assert_eq!(begin("One").err().map(|error| error.kind()), Some(ErrorKind::Conflict));
+    let other = begin("Two").unwrap();
+    drop((first, other));
+    assert!(begin("One").is_ok(), "a dropped upload is cancelled");
+}
