@@ -257,7 +257,7 @@ impl<'a> Write<'a> {
     ///
     /// # Errors
     /// `Storage`; `Internal` for the name that the catalog keeps for itself.
-    pub fn set_meta(&mut self, key: &str, value: impl ToString) -> Result<()> {
+    pub fn set_meta(&mut self, key: &str, value: impl std::fmt::Display) -> Result<()> {
         if key == rows::TOTAL {
             return Err(Error::internal("this meta row belongs to the catalog itself"));
         }

@@ -13,7 +13,7 @@ use super::flights::Flights;
 use crate::catalog::{Adgroup, Model, Status, StoredTargeting};
 use crate::error::Result;
 use crate::expression::{Expression, groups, stored};
-use crate::ids::{AdgroupId, GenerationNumber, SegmentNumber, SlotNumber};
+use crate::ids::{AdgroupId, GenerationNumber, SegmentNumber};
 use crate::segment::memberships::VersionMembers;
 use crate::targeting::{PlaneIndex, Readiness, Rule, readiness};
 
@@ -64,11 +64,6 @@ impl SlotMap {
     /// Every version that serves.
     pub(super) fn all_live(&self) -> impl Iterator<Item = &Arc<VersionMembers>> {
         self.live.values()
-    }
-
-    /// The slot that a segment serves.
-    pub(super) fn slot(&self, segment: SegmentNumber) -> Option<SlotNumber> {
-        self.live(segment).map(|version| version.slot)
     }
 }
 

@@ -12,7 +12,7 @@ use super::intake::Intake;
 use super::lookup;
 use super::names::{Parent, SegmentName};
 use super::phase::Phase;
-use super::publisher::{Change, being_replaced};
+use super::publisher::Change;
 use super::replacing::Replacement;
 use super::uploading::new_segment;
 use super::{Engine, Inner, RequestId, Written};
@@ -260,8 +260,8 @@ impl Load {
                 Some(found) => (found.number, found.display_name.clone(), false),
                 None => (SegmentNumber(change.write.next_dense("segments", limits::SEGMENTS)?), name.clone(), true),
             };
-            if change.publisher.replacing.contains_key(&number.0) {
-                return Err(being_replaced(name));
+            if let Some(other) = change.publisher.replacing.get(&number.0) {
+                return Err(other.refusal(name));
             }
             targets.push(Target { number, display_name, created });
         }

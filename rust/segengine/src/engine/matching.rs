@@ -306,7 +306,7 @@ impl<'e> Answering<'e> {
         let index = &self.generation.serving.index;
         match candidates {
             Candidates::All if scratch.segments.is_empty() => {
-                scratch.adgroups.extend_from_slice(index.unknown_answer())
+                scratch.adgroups.extend_from_slice(index.unknown_answer());
             }
             Candidates::All => index.match_all(&scratch.segments, &mut scratch.index, &mut scratch.adgroups),
             Candidates::Only(candidates) => {

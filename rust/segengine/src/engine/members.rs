@@ -240,7 +240,7 @@ impl Inner {
         let (revision, update_time) = (change.revision, change.now);
         let record = change.model().segments.get(&u64::from(segment.number.0)).cloned();
         let record = record.ok_or_else(|| Error::internal("a published segment is gone"))?;
-        change.write.put(Segment { state, revision, update_time, ..Segment::clone(&record) })?;
+        change.write.put(Segment { state, update_time, revision, ..Segment::clone(&record) })?;
         let members = VersionMembers::new(segment.number, slot, set);
         change.publish(&members);
         // The identifiers join and the slot is written before the generation that maps it is stored.

@@ -168,7 +168,11 @@ pub(super) fn load(folder: &Folder, model: &Model) -> Result<Loaded> {
     for day in model.seen_days.values() {
         let bytes = folder.read(&day.file, SEEN_FILE)?;
         let seen = IdentifierSet::from_portable(&day.file, &bytes, u64::from(identity.len()))?;
-        seen.for_each_block(|ids| ids.iter().for_each(|&id| drop(identity.saw(IdentifierId(id), day.day))));
+        seen.for_each_block(|ids| {
+            for &id in ids {
+                identity.saw(IdentifierId(id), day.day);
+            }
+        });
     }
     let links = load_links(folder, model, &identity)?;
     let versions = load_versions(folder, model, identity.len())?;

@@ -220,8 +220,13 @@ impl Drop for Swapping<'_> {
     }
 }
 
-/// The refusal of a second replacement of one segment.
-pub(super) fn being_replaced(what: &str) -> Error {
-    Error::new(ErrorKind::Conflict, format!("{what} is being replaced by another upload or load"))
-        .hint("wait for it to end, or cancel it, then repeat")
+impl Replacing {
+    /// The refusal of a second replacement of the segment called `name`.
+    pub(super) fn refusal(&self, name: &str) -> Error {
+        let (by, hint) = match self.operation {
+            0 => ("a load".to_owned(), "wait for it to end, then repeat"),
+            number => (format!("operations/{number}"), "wait for that operation to end, or cancel it, then repeat"),
+        };
+        Error::new(ErrorKind::Conflict, format!("{name} is being replaced by {by}")).hint(hint)
+    }
 }

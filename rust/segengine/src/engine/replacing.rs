@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::phase::Phase;
-use super::publisher::{Change, Replacing, Staged, apply, being_replaced};
+use super::publisher::{Change, Replacing, Staged, apply};
 use super::{Inner, Written};
 use crate::bitmap::IdentifierSet;
 use crate::catalog::{Version, VersionState};
@@ -49,8 +49,8 @@ impl Change<'_> {
     /// # Errors
     /// `Conflict` while another one is under way.
     pub(super) fn accept(&mut self, segment: SegmentNumber, name: &str, operation: u64) -> Result<()> {
-        if self.publisher.replacing.contains_key(&segment.0) {
-            return Err(being_replaced(name));
+        if let Some(other) = self.publisher.replacing.get(&segment.0) {
+            return Err(other.refusal(name));
         }
         self.publisher.replacing.insert(segment.0, Replacing { operation, staged: Staged::Reading(Vec::new()) });
         Ok(())
@@ -77,7 +77,9 @@ impl Inner {
             let ids = ids.iter().map(|&id| IdentifierId(id));
             full.extend(ids.filter(|&id| own.is_none_or(|own| !own.contains(id)) && self.is_full(id)));
         });
-        full.iter().for_each(|&id| drop(set.remove(id)));
+        for &id in &full {
+            set.remove(id);
+        }
         full.len() as u64
     }
 

@@ -21,7 +21,7 @@ use crate::segment::memberships::VersionMembers;
 /// How often a generation that readers still hold is looked at again.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// How often identifiers that Match saw are written down.
-const SEEN_INTERVAL: Duration = Duration::from_secs(60);
+const SEEN_INTERVAL: Duration = Duration::from_mins(1);
 /// Versions from which one pass over all records is cheaper than one for each version.
 const MANY: usize = 16;
 

@@ -127,7 +127,7 @@ impl Engine {
         if let Some(operation) = change.done_before(caller, METHOD, settings.request.as_ref())? {
             return Ok(UploadBegun::Repeated(operation));
         }
-        let (place, segment) = self.upload_segment(&mut change, caller, target)?;
+        let (place, segment) = Self::upload_segment(&mut change, caller, target)?;
         let operation = change.write.next("operations")?;
         let name = lookup::segment_name(change.model(), &segment).short();
         let before = segment.state;
@@ -166,12 +166,7 @@ impl Engine {
         })))
     }
 
-    fn upload_segment(
-        &self,
-        change: &mut Change<'_>,
-        caller: &Caller,
-        target: &UploadTarget,
-    ) -> Result<(Place, Segment)> {
+    fn upload_segment(change: &mut Change<'_>, caller: &Caller, target: &UploadTarget) -> Result<(Place, Segment)> {
         match target {
             UploadTarget::Segment(name) => {
                 let place = lookup::place(change.model(), caller, &name.parent)?;

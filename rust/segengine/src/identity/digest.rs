@@ -85,9 +85,9 @@ impl DigestKey {
     pub fn digest(&self, kind: Kind, scope: &[u8], value: &[u8]) -> Digest {
         let header = header(kind, scope.len(), value.len());
         if HEADER_BYTES + scope.len() + value.len() <= BLOCK_BYTES {
-            self.digest_in([0; BLOCK_BYTES], &header, scope, value)
+            self.digest_in([0; BLOCK_BYTES], header, scope, value)
         } else {
-            self.digest_in([0; MESSAGE_BYTES], &header, scope, value)
+            self.digest_in([0; MESSAGE_BYTES], header, scope, value)
         }
     }
 
@@ -95,13 +95,13 @@ impl DigestKey {
     fn digest_in<const ROOM: usize>(
         &self,
         mut room: [u8; ROOM],
-        header: &[u8; HEADER_BYTES],
+        header: [u8; HEADER_BYTES],
         scope: &[u8],
         value: &[u8],
     ) -> Digest {
         let length = header.len() + scope.len() + value.len();
         let Some((message, _)) = room.split_at_mut_checked(length) else {
-            return truncate(blake3::keyed_hash(&self.bytes, &[header, scope, value].concat()).as_bytes());
+            return truncate(blake3::keyed_hash(&self.bytes, &[header.as_slice(), scope, value].concat()).as_bytes());
         };
         let mut parts = header.iter().chain(scope).chain(value);
         message.iter_mut().zip(&mut parts).for_each(|(place, byte)| *place = *byte);
@@ -120,7 +120,7 @@ impl DigestKey {
         let mut out = [0_u8; BATCH * blake3::OUT_LEN];
         for batch in values.chunks(BATCH) {
             for (block, value) in blocks.iter_mut().zip(batch) {
-                block[HEADER_BYTES..HEADER_BYTES + WIDTH].copy_from_slice(value);
+                block.iter_mut().skip(HEADER_BYTES).zip(value).for_each(|(place, byte)| *place = *byte);
             }
             let inputs: [&[u8; BLOCK_BYTES]; BATCH] = blocks.each_ref();
             self.platform.hash_many(

@@ -53,11 +53,11 @@ impl Page {
 type Chunk = Box<[RwLock<Page>]>;
 
 /// A few neighbouring pages.
-pub struct PageBlock<'a>(&'a [RwLock<Page>]);
+pub(super) struct PageBlock<'a>(&'a [RwLock<Page>]);
 
 impl PageBlock<'_> {
     /// Keeps the slots for which `keep` is true, in every record.
-    pub fn retain(&self, keep: impl Fn(u32) -> bool) {
+    pub(super) fn retain(&self, keep: impl Fn(u32) -> bool) {
         for page in self.0 {
             if page.read().slots.iter().any(|&slot| !keep(slot)) {
                 page.write().rewrite(0, |_, old, out| out.extend(old.iter().copied().filter(|&slot| keep(slot))));
@@ -67,7 +67,7 @@ impl PageBlock<'_> {
 }
 
 /// All forward records.
-pub struct RecordStore {
+pub(super) struct RecordStore {
     chunks: Box<[OnceLock<Chunk>]>,
 }
 
@@ -99,7 +99,7 @@ fn merge_into(left: &[u32], right: &[u32], out: &mut Vec<u32>) {
 
 impl RecordStore {
     /// Appends the slots of `profile`, ascending, to `out`: one untorn copy.
-    pub fn read(&self, profile: u32, out: &mut Vec<u32>) {
+    pub(super) fn read(&self, profile: u32, out: &mut Vec<u32>) {
         let (page, place) = page_of(profile);
         if let Some(page) = self.page(page) {
             out.extend_from_slice(page.read().record(place));
@@ -108,13 +108,13 @@ impl RecordStore {
 
     /// Number of slots of `profile`.
     #[must_use]
-    pub fn width(&self, profile: u32) -> usize {
+    pub(super) fn width(&self, profile: u32) -> usize {
         let (page, place) = page_of(profile);
         self.page(page).map_or(0, |page| page.read().record(place).len())
     }
 
     /// Makes `slots` (ascending) the record of `profile`.
-    pub fn replace(&self, profile: u32, slots: &[u32]) {
+    pub(super) fn replace(&self, profile: u32, slots: &[u32]) {
         let (page, wanted) = page_of(profile);
         if slots.is_empty() && self.page(page).is_none() {
             return;
@@ -125,21 +125,21 @@ impl RecordStore {
     }
 
     /// Puts `slot` into the records of `profiles`, which ascend.
-    pub fn insert(&self, slot: u32, profiles: &[u32]) {
+    pub(super) fn insert(&self, slot: u32, profiles: &[u32]) {
         self.for_each_page(profiles, true, |page, group| {
             let mut wanted = group.iter().map(|&profile| page_of(profile).1).peekable();
             page.rewrite(group.len(), |place, old, out| {
                 if wanted.next_if_eq(&place).is_some() {
-                    merge_into(old, &[slot], out)
+                    merge_into(old, &[slot], out);
                 } else {
-                    out.extend_from_slice(old)
+                    out.extend_from_slice(old);
                 }
             });
         });
     }
 
     /// Takes `slot` out of the records of `profiles`, which ascend.
-    pub fn remove(&self, slot: u32, profiles: &[u32]) {
+    pub(super) fn remove(&self, slot: u32, profiles: &[u32]) {
         self.for_each_page(profiles, false, |page, group| {
             let mut wanted = group.iter().map(|&profile| page_of(profile).1).peekable();
             page.rewrite(0, |place, old, out| {
@@ -153,7 +153,7 @@ impl RecordStore {
     }
 
     /// Puts many slots into many records: `additions` ascend by (profile, slot). Each page is rewritten once.
-    pub fn insert_many(&self, additions: &[(u32, u32)]) {
+    pub(super) fn insert_many(&self, additions: &[(u32, u32)]) {
         let mut rest = additions;
         while let Some(&(first, _)) = rest.first() {
             let page = page_of(first).0;
@@ -171,7 +171,7 @@ impl RecordStore {
     }
 
     /// Calls `visit` with one small group of existing pages at a time.
-    pub fn for_each_page_block(&self, mut visit: impl FnMut(PageBlock<'_>)) {
+    pub(super) fn for_each_page_block(&self, mut visit: impl FnMut(PageBlock<'_>)) {
         for chunk in self.chunks.iter().filter_map(OnceLock::get) {
             chunk.chunks(16).for_each(|pages| visit(PageBlock(pages)));
         }

@@ -25,7 +25,7 @@ pub(super) struct Forms<'a> {
     segments: Vec<u32>,
     /// End of each list in `segments`.
     ends: Vec<usize>,
-    forms: Vec<Form<'a>>,
+    found: Vec<Form<'a>>,
     pieces: Vec<Piece>,
     /// One more than the largest segment that any expression names, relaxed away or not.
     pub(super) segments_end: usize,
@@ -69,7 +69,7 @@ impl<'a> Forms<'a> {
 
     /// Adds an adgroup that matches nobody.
     pub(super) fn push_never(&mut self) {
-        self.forms.push(Form { first_list: self.ends.len(), clauses: 0, verify: None, never: true });
+        self.found.push(Form { first_list: self.ends.len(), clauses: 0, verify: None, never: true });
     }
 
     /// Adds an adgroup that asks nothing: no clause and no exclude.
@@ -99,12 +99,12 @@ impl<'a> Forms<'a> {
         let excludes = self.excludes(&form);
         let excluded = |clause: &[u32]| clause.iter().all(|segment| excludes.binary_search(segment).is_ok());
         let never = !excludes.is_empty() && self.clauses(&form).any(excluded);
-        self.forms.push(Form { never, ..form });
+        self.found.push(Form { never, ..form });
     }
 
     /// The forms in the order they were added.
     pub(super) fn forms(&self) -> &[Form<'a>] {
-        &self.forms
+        &self.found
     }
 
     fn list(&self, list: usize) -> &[u32] {

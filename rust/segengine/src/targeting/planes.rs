@@ -111,8 +111,9 @@ impl PlaneIndex {
             let row = bucket.first_row + index * 64;
             let Some(adgroups) = self.adgroups.get(row..row + 64) else { return };
             while word != 0 {
-                let adgroup = adgroups[word.trailing_zeros() as usize % 64];
+                let row = word.trailing_zeros() as usize;
                 word &= word - 1;
+                let Some(&adgroup) = adgroups.get(row) else { return };
                 if !bucket.verify || self.judge(adgroup, held) == Some(true) {
                     out.push(adgroup);
                 }

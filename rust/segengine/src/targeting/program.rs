@@ -43,7 +43,7 @@ impl Default for Arena {
 impl Arena {
     /// An empty arena for segment numbers below `end`.
     pub(super) fn for_segments_below(end: usize) -> Self {
-        if end <= usize::from(u16::MAX) { Self::Narrow(Vec::new()) } else { Self::Wide(Vec::new()) }
+        if u16::try_from(end).is_ok() { Self::Narrow(Vec::new()) } else { Self::Wide(Vec::new()) }
     }
 
     /// Where the next program will begin.

@@ -10,7 +10,7 @@ use super::{Call, Effect, Mutation, check_etag, deleted_since, etag, set};
 use crate::catalog::{Adgroup, Kind, MemberDelta, Model, Segment, StoredTargeting};
 use crate::engine::caller::{Action, Caller};
 use crate::engine::names::{Parent, SegmentName};
-use crate::engine::publisher::{Change, being_replaced};
+use crate::engine::publisher::Change;
 use crate::engine::uploading::new_segment;
 use crate::engine::{Engine, lookup};
 use crate::error::{Error, Result};
@@ -170,8 +170,8 @@ impl Engine {
         let (revision, files) = call.run(&self.inner, repeat, |change| {
             let record = lookup::segment(change.model(), caller, name)?;
             check_etag(etag, record.revision)?;
-            if change.publisher.replacing.contains_key(&record.number.0) {
-                return Err(being_replaced(&format!("segment {}", name.short())));
+            if let Some(other) = change.publisher.replacing.get(&record.number.0) {
+                return Err(other.refusal(&format!("segment {}", name.short())));
             }
             check_unused(change.model(), &record)?;
             let files = forget(change, &record)?;
