@@ -57,8 +57,9 @@ fn is_invisible(c: char) -> bool {
 pub fn normalise(destination: Destination, text: &str) -> Option<String> {
     let text = trim(text);
     let lower = match destination {
-        Destination::Powerspace => text.nfc().collect::<String>().to_lowercase(),
-        Destination::Meta | Destination::Google | Destination::Uid2 => text.to_lowercase(),
+        // ASCII is its own normal form, and nearly every address is ASCII.
+        Destination::Powerspace if !text.is_ascii() => text.nfc().collect::<String>().to_lowercase(),
+        _ => text.to_lowercase(),
     };
     if !is_address(&lower) {
         return None;

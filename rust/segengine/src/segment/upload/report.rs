@@ -158,8 +158,8 @@ impl Volume {
     pub const fn of(unique: u64) -> Self {
         match unique {
             0..limits::UPLOAD_MINIMUM_DISTINCT => Self::TooSmall,
-            ..limits::UPLOAD_LOW_VOLUME => Self::Low,
-            ..limits::UPLOAD_RECOMMENDED_VOLUME => Self::BelowRecommended,
+            limits::UPLOAD_MINIMUM_DISTINCT..limits::UPLOAD_LOW_VOLUME => Self::Low,
+            limits::UPLOAD_LOW_VOLUME..limits::UPLOAD_RECOMMENDED_VOLUME => Self::BelowRecommended,
             _ => Self::Recommended,
         }
     }

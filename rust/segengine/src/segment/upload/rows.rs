@@ -100,6 +100,23 @@ impl Rows {
             self.report.header += 1;
             return Ok(());
         }
+        if matches!(value, Value::Email(_)) && !self.allow_raw_emails {
+            return Err(raw_email(cell, number));
+        }
+        self.count(value, cell, sink);
+        Ok(())
+    }
+
+    /// Counts a value and hands its digest on; `cell` is what a sample shows of it.
+    fn count(&mut self, value: Value<'_>, cell: &[u8], sink: &mut dyn MemberSink) {
+        let value = match value {
+            Value::Email(text) => {
+                let hashed = email::powerspace_md5(text);
+                self.report.raw_emails += u64::from(hashed.is_some());
+                hashed.map_or(Value::Invalid(InvalidReason::NotAnEmail), Value::of_md5)
+            }
+            value => value,
+        };
         match value {
             Value::Md5 { digest, upper_case } => {
                 self.report.upper_case += u64::from(upper_case);
@@ -110,55 +127,28 @@ impl Rows {
                 self.report.sha256 += 1;
                 self.batch.push_sha256(digest, sink);
             }
-            Value::Email(_) if !self.allow_raw_emails => return Err(raw_email(cell, number)),
-            Value::Email(text) => match email::powerspace_md5(text) {
-                Some(digest) => {
-                    self.report.raw_emails += 1;
-                    self.batch.push_md5(digest, sink);
-                }
-                None => {
-                    self.report.add_invalid(number, InvalidReason::NotAnEmail, cell);
-                    return Ok(());
-                }
-            },
-            Value::Invalid(reason) => {
-                self.report.add_invalid(number, reason, cell);
-                return Ok(());
-            }
+            Value::Invalid(reason) => return self.report.add_invalid(self.report.rows_total + 1, reason, cell),
+            Value::Email(_) => {}
         }
         self.report.valid += 1;
-        Ok(())
     }
 
     /// Takes one MD5 that came as 16 bytes.
     pub(super) fn take_md5(&mut self, digest: [u8; 16], sink: &mut dyn MemberSink) -> Result<(), UploadFailure> {
-        self.check_lines()?;
-        match self.known.of_md5(&digest) {
-            Some(reason) => {
-                self.report.add_invalid(self.report.rows_total + 1, reason, hex::encode(&digest).as_bytes())
-            }
-            None => {
-                self.report.valid += 1;
-                self.batch.push_md5(digest, sink);
-            }
-        }
-        self.report.rows_total += 1;
-        Ok(())
+        let named = self.known.of_md5(&digest);
+        self.take_digest(named.map_or(Value::of_md5(digest), Value::Invalid), &digest, sink)
     }
 
     /// Takes one SHA-256 that came as 32 bytes.
     pub(super) fn take_sha256(&mut self, digest: [u8; 32], sink: &mut dyn MemberSink) -> Result<(), UploadFailure> {
+        let named = self.known.of_sha256(&digest);
+        self.take_digest(named.map_or(Value::of_sha256(digest), Value::Invalid), &digest, sink)
+    }
+
+    fn take_digest(&mut self, value: Value<'_>, digest: &[u8], sink: &mut dyn MemberSink) -> Result<(), UploadFailure> {
         self.check_lines()?;
-        match self.known.of_sha256(&digest) {
-            Some(reason) => {
-                self.report.add_invalid(self.report.rows_total + 1, reason, hex::encode(&digest).as_bytes())
-            }
-            None => {
-                self.report.valid += 1;
-                self.report.sha256 += 1;
-                self.batch.push_sha256(digest, sink);
-            }
-        }
+        let shown = if matches!(value, Value::Invalid(_)) { hex::encode(digest) } else { String::new() };
+        self.count(value, shown.as_bytes(), sink);
         self.report.rows_total += 1;
         Ok(())
     }

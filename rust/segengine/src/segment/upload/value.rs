@@ -18,6 +18,16 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// An MD5 that was not written in upper case.
+    pub(super) fn of_md5(digest: [u8; 16]) -> Self {
+        Self::Md5 { digest, upper_case: false }
+    }
+
+    /// A SHA-256 that was not written in upper case.
+    pub(super) fn of_sha256(digest: [u8; 32]) -> Self {
+        Self::Sha256 { digest, upper_case: false }
+    }
+
     /// Whether a first line with this value is a header: it is neither an address nor a hash, nor a hash written in a
     /// form that is refused, which its sender should hear about.
     pub(super) fn may_be_header(self, cell: &[u8]) -> bool {

@@ -56,7 +56,7 @@ impl Spool {
         }
         let files = archive.files().map_err(unreadable)?;
         let mut only = None;
-        while let Some(entry) = files.next() {
+        for entry in files.by_ref() {
             let entry = entry.map_err(unreadable)?;
             let name = entry.name_raw();
             if name == b"[Content_Types].xml" {
