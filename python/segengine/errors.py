@@ -164,7 +164,7 @@ class UploadFailedError(SegengineError):
         field: str | None = None,
         hint: str | None = None,
         reason: str | None = None,
-        report: Any = None,  # noqa: ANN401 - a records.UploadReport; that module is made of protobuf, this one of nothing
+        report: Any = None,
     ) -> None:
         super().__init__(message, field=field, hint=hint)
         self.reason = reason or None
