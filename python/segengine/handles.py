@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from segengine import names
 from segengine.expression import Expression
-
 from segengine.records import AdgroupRecord, AdvertiserRecord, CampaignRecord, Record, SegmentRecord
 
 if TYPE_CHECKING:

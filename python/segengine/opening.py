@@ -114,8 +114,7 @@ def open(  # noqa: A001 - the word for it, always written segengine.open
 
     Examples
     --------
-    >>> import segengine, tempfile
-    >>> with segengine.open(tempfile.mkdtemp() + "/data") as engine:
+    >>> with segengine.open("data") as engine:
     ...     engine.campaigns.create("acme/spring").path
     'acme/spring'
     """
@@ -215,8 +214,7 @@ def serve(
 
     Examples
     --------
-    >>> import segengine, tempfile
-    >>> with segengine.serve(tempfile.mkdtemp() + "/data", port=0) as server:
+    >>> with segengine.serve("data", port=0) as server:
     ...     with segengine.connect(server.target) as engine:
     ...         engine.info().adgroups
     0

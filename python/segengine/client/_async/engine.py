@@ -104,7 +104,8 @@ class AsyncEngine:
 
         Examples
         --------
-        >>> (await engine.match("network:7f3c", candidates=[])).adgroups
+        >>> match = await engine.match("network:7f3c", candidates=[])
+        >>> match.adgroups
         array([], dtype=uint32)
         """
         return await self._transport.match(

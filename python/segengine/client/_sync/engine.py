@@ -105,7 +105,8 @@ class Engine:
 
         Examples
         --------
-        >>> (engine.match("network:7f3c", candidates=[])).adgroups
+        >>> match = engine.match("network:7f3c", candidates=[])
+        >>> match.adgroups
         array([], dtype=uint32)
         """
         return self._transport.match(
