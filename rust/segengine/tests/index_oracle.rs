@@ -45,10 +45,12 @@ impl Tree {
             0 => Self::Leaf(random.below(segments) as u32),
             1 | 2 => Self::Not(Box::new(Self::random(random, segments, depth - 1))),
             kind => {
-                // Operands of an AND are widened by a leaf, or deep conjunctions would almost never hold.
-                let mut child = || match Self::random(random, segments, depth - 1) {
-                    operand if kind % 2 == 0 => Self::Or(vec![operand, Self::Leaf(random.below(segments) as u32)]),
-                    operand => operand,
+                // Operands of an AND are widened by a leaf and those of an OR narrowed by one, or deep trees would nearly
+                // always hold, or never.
+                let mut child = || {
+                    let operand = Self::random(random, segments, depth - 1);
+                    let pair = vec![operand, Self::Leaf(random.below(segments) as u32)];
+                    if kind % 2 == 0 { Self::Or(pair) } else { Self::And(pair) }
                 };
                 let children = (0..2).map(|_| child()).collect();
                 if kind % 2 == 0 { Self::And(children) } else { Self::Or(children) }
@@ -59,7 +61,7 @@ impl Tree {
     /// The include/exclude form: groups that are wide enough to hold, few excludes.
     fn groups(random: &mut Random, segments: u64) -> Self {
         let mut parts: Vec<Self> = (0..random.below(4))
-            .map(|_| Self::Or((0..2 + random.below(3)).map(|_| Self::Leaf(random.below(segments) as u32)).collect()))
+            .map(|_| Self::Or((0..2 + random.below(2)).map(|_| Self::Leaf(random.below(segments) as u32)).collect()))
             .collect();
         if random.below(2) == 0 || parts.is_empty() {
             parts.push(Self::Not(Box::new(Self::Leaf(random.below(segments) as u32))));

@@ -221,7 +221,6 @@ impl Load {
         }
         let settled = inner.settle(std::mem::replace(&mut self.intake, Intake::new(&inner.identity)))?;
         let sets: Vec<_> = std::mem::take(&mut self.sets).into_iter().map(|set| settled.renumber(set)).collect();
-        let unique = sets.iter().map(IdentifierSet::len).sum();
         let identifiers = sets.iter().fold(IdentifierSet::new(), |all, set| all.or(set)).len();
         let (accepted, targets) = self.accept(inner)?;
         let staged = self.stage(inner, accepted, &targets, sets);
@@ -238,6 +237,7 @@ impl Load {
             }
         };
         self.mark_seen(inner);
+        let unique = replacement.uploaded_len();
         Ok(Loaded {
             rows: self.rows,
             valid: self.valid,
@@ -282,14 +282,12 @@ impl Load {
         targets: &[Target],
         sets: Vec<IdentifierSet>,
     ) -> Result<Replacement> {
-        let mut staged = Vec::with_capacity(sets.len());
-        for (target, mut set) in targets.iter().zip(sets) {
-            let full = inner.drop_full(target.number, &mut set);
-            if full > 0 {
-                *self.invalid.entry("profile_in_too_many_segments".to_owned()).or_default() += full;
-                self.valid = self.valid.saturating_sub(full);
-            }
-            staged.push((target.number, set));
+        let numbers = targets.iter().map(|target| target.number);
+        let mut staged: Vec<_> = numbers.zip(sets).collect();
+        let full = inner.drop_full(&mut staged);
+        if full > 0 {
+            *self.invalid.entry("profile_in_too_many_segments".to_owned()).or_default() += full;
+            self.valid = self.valid.saturating_sub(full);
         }
         inner.stage(accepted, staged)
     }

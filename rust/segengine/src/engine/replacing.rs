@@ -10,6 +10,7 @@
 //! A single change that is acknowledged in between goes to both versions (invariant 7): the file keeps what was uploaded,
 //! and at a start the changes after the acceptance are applied on top of it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -64,23 +65,31 @@ impl Inner {
         segments.into_iter().for_each(|segment| drop(publisher.replacing.remove(&segment.0)));
     }
 
-    /// Drops from a set the members whose profile is in as many live segments as it may be (invariant 16); returns how
-    /// many. A segment's own live version does not count against its replacement.
-    pub(super) fn drop_full(&self, segment: SegmentNumber, set: &mut IdentifierSet) -> u64 {
+    /// Drops from sets the members whose profile would be in more live segments than it may be (invariant 16); returns how
+    /// many. What the segments serve until then does not count against their replacements.
+    pub(super) fn drop_full(&self, sets: &mut [(SegmentNumber, IdentifierSet)]) -> u64 {
         let generation = self.generation.load_full();
-        if generation.slots.all_live().count() <= limits::SEGMENTS_PER_PROFILE {
+        let replaced: HashSet<u32> = sets.iter().map(|(segment, _)| segment.0).collect();
+        let staying = generation.slots.all_live().filter(|version| !replaced.contains(&version.segment.0)).count();
+        // With so few segments nobody can be in too many.
+        if staying + sets.len() <= limits::SEGMENTS_PER_PROFILE {
             return 0;
         }
-        let own = generation.slots.live(segment);
-        let mut full = Vec::new();
-        set.for_each_block(|ids| {
-            let ids = ids.iter().map(|&id| IdentifierId(id));
-            full.extend(ids.filter(|&id| own.is_none_or(|own| !own.contains(id)) && self.is_full(id)));
-        });
-        for &id in &full {
-            set.remove(id);
+        let stays = |slot: u32| generation.slots.segment(slot).is_some_and(|segment| !replaced.contains(&segment));
+        let mut widths = Widths::new(self.identity.len());
+        let mut dropped = 0;
+        for (place, (_, set)) in sets.iter_mut().enumerate() {
+            let mut full = Vec::new();
+            set.for_each_block(|ids| {
+                let refused = ids.iter().filter(|&&id| !widths.admit(self, IdentifierId(id), place, &stays));
+                full.extend(refused.copied());
+            });
+            for &id in &full {
+                set.remove(IdentifierId(id));
+            }
+            dropped += full.len() as u64;
         }
-        full.len() as u64
+        dropped
     }
 
     /// Reserves a slot for each set, durably, and makes its version known to link changes and single changes. The
@@ -179,10 +188,47 @@ impl Inner {
     }
 }
 
+/// How many live segments each profile will be in.
+struct Widths {
+    /// Segments so far, and the place of the last set that counted the profile, from 1.
+    profiles: Vec<(u32, u32)>,
+    slots: Vec<u32>,
+}
+
+impl Widths {
+    fn new(identifiers: u32) -> Self {
+        Self { profiles: vec![(u32::MAX, 0); identifiers as usize], slots: Vec::new() }
+    }
+
+    /// Counts the set at `place` for the profile of `id`; false when the profile is full.
+    fn admit(&mut self, inner: &Inner, id: IdentifierId, place: usize, stays: impl Fn(u32) -> bool) -> bool {
+        let place = u32::try_from(place + 1).unwrap_or(u32::MAX);
+        let Some((width, last)) = self.profiles.get_mut(inner.memberships.profile(id) as usize) else { return true };
+        if *width == u32::MAX {
+            self.slots.clear();
+            inner.memberships.read(id, &mut self.slots);
+            *width = u32::try_from(self.slots.iter().filter(|&&slot| stays(slot)).count()).unwrap_or(u32::MAX);
+        }
+        if *last == place {
+            return true;
+        }
+        let fits = (*width as usize) < limits::SEGMENTS_PER_PROFILE;
+        if fits {
+            (*width, *last) = (*width + 1, place);
+        }
+        fits
+    }
+}
+
 impl Replacement {
     /// What was uploaded for the first segment.
     pub(super) fn uploaded(&self) -> Option<&IdentifierSet> {
         self.coming.first().map(|coming| &coming.uploaded)
+    }
+
+    /// Members uploaded, of all segments together.
+    pub(super) fn uploaded_len(&self) -> u64 {
+        self.coming.iter().map(|coming| coming.uploaded.len()).sum()
     }
 
     /// The versions that come.

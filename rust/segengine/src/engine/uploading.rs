@@ -325,10 +325,10 @@ impl Upload {
         let any_known = !inner.identity.is_empty();
         let intake = std::mem::replace(&mut self.members.intake, Intake::new(&inner.identity));
         let settled = inner.settle(intake)?;
-        let mut set = settled.renumber(std::mem::take(&mut self.members.set));
-        report.set_refused_full(inner.drop_full(self.segment, &mut set));
+        let mut sets = vec![(self.segment, settled.renumber(std::mem::take(&mut self.members.set)))];
+        report.set_refused_full(inner.drop_full(&mut sets));
         self.check_cancelled()?;
-        let mut replacement = inner.stage(self.accepted, vec![(self.segment, set)])?;
+        let mut replacement = inner.stage(self.accepted, sets)?;
         let finished = self.fill_and_publish(inner, &mut replacement, report, any_known);
         if finished.is_err() {
             inner.abandon(replacement);
