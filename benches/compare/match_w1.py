@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 import segengine
 
 BENCHES = Path(__file__).resolve().parents[1]

@@ -61,21 +61,24 @@ def rows(path: Path) -> Iterator[Row]:
     NotFoundError, StorageError
         When the file cannot be opened.
     InvalidInputError
-        For bytes that are no UTF-8 or quotes that do not end, naming file and line.
+        For bytes that are no UTF-8 or quotes that do not end, naming the file and the last good line.
     """
+    line = 0
     with _opened(path) as text:
-        first = text.readline()
-        reader = csv.reader(_joined(first, text), delimiter=separator_of(first), strict=True)
         try:
+            first = text.readline()
+            reader = csv.reader(_joined(first, text), delimiter=separator_of(first), strict=True)
             for cells in reader:
+                line = reader.line_num
                 if cells and (len(cells) > 1 or cells[0].strip()):
-                    yield Row(reader.line_num, cells)
+                    yield Row(line, cells)
         except UnicodeDecodeError as error:
+            # Text is decoded some lines ahead, so the place is known to be behind this line only.
             raise InvalidInputError(
-                f"{path}: line {reader.line_num + 1}: no UTF-8 text ({error.reason})", hint="save it as UTF-8"
+                f"{path}: no UTF-8 text behind line {line} ({error.reason})", hint="save it as UTF-8"
             ) from None
         except (csv.Error, gzip.BadGzipFile, EOFError) as error:
-            raise InvalidInputError(f"{path}: line {reader.line_num}: {error}") from None
+            raise InvalidInputError(f"{path}: behind line {line}: {error}") from None
 
 
 def _joined(first: str, rest: IO[str]) -> Iterator[str]:

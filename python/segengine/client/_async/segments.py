@@ -74,6 +74,48 @@ class AsyncSegment(SegmentHandle):
         """Remove identifiers at once; they no longer count in the next Match."""
         return await self._change(methods.REMOVE_MEMBERS, members)
 
+    @overload
+    async def upload(
+        self,
+        source: Any,
+        *,
+        column: int | None = ...,
+        wait: Literal[True] = ...,
+        timeout: float | None = ...,
+        progress: bool | None = ...,
+    ) -> AsyncSegment: ...
+
+    @overload
+    async def upload(
+        self,
+        source: Any,
+        *,
+        column: int | None = ...,
+        wait: Literal[False],
+        timeout: float | None = ...,
+        progress: bool | None = ...,
+    ) -> AsyncOperation: ...
+
+    async def upload(
+        self,
+        source: Any,
+        *,
+        column: int | None = None,
+        wait: bool = True,
+        timeout: float | None = None,
+        progress: bool | None = None,
+    ) -> AsyncSegment | AsyncOperation:
+        """Replace all its members by a customer file; arguments as in ``segments.upload``.
+
+        Returns
+        -------
+        Segment | Operation
+            A fresh handle once the new version serves; this one keeps what it held until `refresh`.
+        """
+        options = segments_pb2.UploadOptions(column=column)
+        header = segments_pb2.UploadHeader(segment=self.name, options=options, request_id=request_id())
+        return await _upload(self._engine, header=header, source=source, wait=wait, timeout=timeout, progress=progress)
+
     async def _change(
         self,
         method: Method[segments_pb2.ChangeMembersResponse],
@@ -270,7 +312,8 @@ async def _upload(
     header.file_name = given.name
     header.total_bytes = given.total_bytes
     total = given.total_bytes or None
-    with bar(f"upload {header.display_name}", total, show=progress if wait else False) as shown:
+    label = header.display_name or names.short(header.segment)
+    with bar(f"upload {label}", total, show=progress if wait else False) as shown:
         parts = watched(shown, given.parts, lambda part: part.ByteSize())
         requests = itertools.chain([segments_pb2.UploadSegmentRequest(header=header)], parts)
         message = await engine._transport.client_stream(methods.UPLOAD_SEGMENT, requests, timeout)
