@@ -132,9 +132,55 @@ fn a_paused_batch_keeps_its_version() {
         assert_eq!(answered.adgroups, [1; 64], "the paused batch must see the version that it began with");
     });
     engine.drain_sweeps();
-    upload(&engine, "Three", 0..100).unwrap();
+    upload(&engine, "Three", 2_000..2_100).unwrap();
     assert_eq!(slot_of(&engine, 2), old_slot, "a swept slot is given again");
+    put_adgroup(&engine, 3, &[2], &[]);
+    assert_eq!(answer(&engine, &email(1)), [0; 0], "no record still carries it from before");
     verify(&engine);
+}
+
+/// Invariants 3 and 4: a start that finds a version which was never published serves the one before, carries no dead slot,
+/// and gives the slot free.
+#[test]
+fn a_start_forgets_what_was_not_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, image) = (folder.path().join("data"), folder.path().join("image"));
+    let gate = Gate::at(Phase::SlotWriting, 2);
+    let engine = open_with(&path, gate.observer());
+    found_house(&engine);
+    upload(&engine, "One", 0..100).unwrap();
+    put_adgroup(&engine, 1, &[0], &[]);
+    std::thread::scope(|threads| {
+        let publishing = threads.spawn(|| upload(&engine, "One", 1_000..1_100).unwrap());
+        gate.wait_until_reached();
+        // What a crash at this moment leaves: the slot is in some records, and the file is there without a name.
+        copy_folder(&path, &image);
+        gate.let_go();
+        publishing.join().unwrap();
+    });
+    let options = OpenOptions { key_file: Some(default_key_file(&path)), ..options() };
+    let restarted = Engine::open(&image, options).unwrap();
+    assert_eq!([answer(&restarted, &email(1)), answer(&restarted, &email(1_001))], [vec![1], vec![]]);
+    let model = restarted.inner.catalog.read();
+    assert_eq!((model.versions.len(), model.meta.get("free_slots").map(String::as_str)), (1, Some("1")));
+    assert_eq!(model.segments.get(&0).unwrap().state, catalog::SegmentState::Failed);
+    assert!(model.operations.values().all(|operation| operation.state != catalog::OperationState::Running));
+    drop(model);
+    verify(&restarted);
+    upload(&restarted, "One", 2_000..2_100).unwrap();
+    assert_eq!(slot_of(&restarted, 0), 1);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 /// Invariant 5: publishing the same members again takes a new slot.
