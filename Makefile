@@ -135,6 +135,10 @@ fix: build ## Apply what clippy and ruff can mend by themselves, then lay out
 	$(CARGO_SH) clippy --fix --quiet --locked --workspace --all-targets --allow-dirty --allow-staged
 	$(MAKE) --no-print-directory format
 
+.PHONY: defects
+defects: setup ## Plant a defect for each invariant in a copy of the tree, and see its test fail (about 20 minutes)
+	$(BIN)/python tools/planted_defects.py
+
 ##
 ## Measures
 ##
