@@ -4,7 +4,11 @@
 //! asked (or to answer without one) is passed on from where it lives.
 
 pub use crate::bitmap::check_portable;
+pub use crate::catalog::{OperationState, SegmentState};
 pub use crate::identity::email::powerspace_md5;
 pub use crate::identity::hex::encode as hex;
 pub use crate::identity::{Identifier, IdentifierProblem, IdentifierRef, Kind};
-pub use crate::segment::upload::sample_file;
+pub use crate::segment::upload::{
+    Column, Compression, Encoding, InvalidReason, Separator, UploadReport, Volume, sample_file,
+};
+pub use crate::targeting::Operator;
