@@ -113,7 +113,7 @@ impl Match {
     fn __contains__(&self, py: Python<'_>, adgroup: &Bound<'_, PyAny>) -> PyResult<bool> {
         guarded(|| {
             let Ok(adgroup) = adgroup.extract::<u32>() else { return Ok(false) };
-            Ok(self.ids(py)?.contains(&adgroup))
+            Ok(self.array(py)?.try_readonly().map_err(PyErr::from)?.as_slice().map_err(PyErr::from)?.contains(&adgroup))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 use segengine::engine::BatchMatched;
 use segengine::{Error, limits};
 
@@ -10,6 +11,9 @@ use crate::errors::{Answer, Failure, guarded, no_memory};
 
 /// No column: the entry of an id that was not asked for.
 const NONE: u32 = u32::MAX;
+
+/// What a batch is made of again from a pickle.
+type Parts = (Py<PyArray1<i64>>, Py<PyArray1<u32>>, Py<PyArray1<u8>>, u64, u64);
 
 /// The adgroups that each user of a batch may see: user i has `adgroups[offsets[i]:offsets[i + 1]]`.
 #[pyclass(frozen, weakref, module = "segengine._segengine")]
@@ -95,6 +99,11 @@ impl BatchMatch {
             let mask = py.detach(|| mask_of(starts, answers, ids))?;
             Ok(PyArray1::from_vec(py, mask).reshape([self.users(py), ids.len()])?)
         })
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, Parts) {
+        let (py, this) = (slf.py(), slf.get());
+        (slf.get_type(), (this.offsets(py), this.adgroups(py), this.status(py), this.generation, this.skipped))
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {

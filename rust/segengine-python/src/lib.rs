@@ -11,12 +11,13 @@
 mod answers;
 mod arrays;
 mod batch;
-mod clock;
 mod engine;
 mod errors;
 mod lifetime;
 mod matching;
 mod offline;
+mod server;
+mod services;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -35,6 +36,10 @@ mod _segengine {
     use super::offline::panic_for_a_test;
     #[pymodule_export]
     use super::offline::{check_portable, normalise_email, sample_file};
+    #[pymodule_export]
+    use super::server::PyServer;
+    #[pymodule_export]
+    use super::services::ServerStream;
     use super::{lifetime, offline};
     use pyo3::prelude::*;
 
@@ -46,6 +51,8 @@ mod _segengine {
     #[pymodule_init]
     fn start(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("limits", offline::limits(module.py())?)?;
+        // PyO3 lists every name there; what is public is said by the stub, and an underscore.
+        module.delattr("__all__")?;
         lifetime::follow_forks(module)
     }
 }

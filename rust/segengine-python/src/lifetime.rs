@@ -95,15 +95,21 @@ impl Lifetime {
         Ok(call)
     }
 
+    /// Fails within a call of this thread (a caller's iterator may get here): closing would wait for it for ever.
+    pub(crate) fn check_may_close() -> Answer<()> {
+        if RUNNING_HERE.get() == 0 {
+            return Ok(());
+        }
+        Err(refused(
+            ErrorKind::FailedPrecondition,
+            "close was called from within a call of this thread, for which it would wait",
+            "close the engine after the call has returned",
+        ))
+    }
+
     /// Refuses new calls and waits for those that run, looking out for signals. Repeating it is fine.
     pub(crate) fn close(&self, py: Python<'_>) -> Answer<()> {
-        if RUNNING_HERE.get() != 0 {
-            return Err(refused(
-                ErrorKind::FailedPrecondition,
-                "close was called from within a call of this thread, for which it would wait",
-                "close the engine after the call has returned",
-            ));
-        }
+        Self::check_may_close()?;
         self.running.fetch_or(CLOSED, Ordering::AcqRel);
         while !py.detach(|| self.wait_a_little()) {
             py.check_signals()?;

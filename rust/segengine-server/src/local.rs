@@ -30,6 +30,13 @@ const QUEUE: usize = 4;
 /// Bytes before each message: a flag for compression, and the length.
 const PREFIX: usize = 5;
 
+/// How long a call lasts before its [`Watch`] is asked, and between one time and the next.
+const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Asked from time to time, on the thread of a call, whether the call should go on: a failure ends it. A face looks out
+/// for signals there.
+pub type Watch = fn() -> Outcome<()>;
+
 /// The services of one engine, in process. Clones share everything.
 #[derive(Clone)]
 pub struct LocalServices(Arc<Inner>);
@@ -37,6 +44,7 @@ pub struct LocalServices(Arc<Inner>);
 struct Inner {
     front: Front,
     shared: Arc<Shared>,
+    watch: Watch,
     opened_by: u32,
     /// Taken out when this is dropped, because a runtime must not wait for itself.
     runtime: Option<Runtime>,
@@ -48,11 +56,11 @@ type Message = Bytes;
 type Outcome<T> = std::result::Result<T, Failure>;
 
 impl LocalServices {
-    /// The services over an open engine.
+    /// The services over an open engine; `watch` is asked while a call lasts.
     ///
     /// # Errors
     /// `Storage` when no thread can be started; `Internal` for a method without a policy.
-    pub fn new(engine: &Engine) -> Result<Self> {
+    pub fn new(engine: &Engine, watch: Watch) -> Result<Self> {
         let shared = Shared::new(Policies::read(v1::FILE_DESCRIPTOR_SET)?, usize::MAX);
         shared.mount(engine);
         let front = Front::new(Arc::clone(&shared), serve::standard_services(&shared)?, Door::InProcess);
@@ -63,7 +71,7 @@ impl LocalServices {
             .enable_time()
             .build()
             .map_err(|error| Error::storage("starting a thread", error))?;
-        Ok(Self(Arc::new(Inner { front, shared, opened_by: std::process::id(), runtime: Some(runtime) })))
+        Ok(Self(Arc::new(Inner { front, shared, watch, opened_by: std::process::id(), runtime: Some(runtime) })))
     }
 
     /// Calls a method that takes one message and gives one: `method` is `segengine.v1.Targeting/Match`, say.
@@ -73,7 +81,7 @@ impl LocalServices {
     pub fn unary(&self, method: &str, message: &[u8], timeout: Option<Duration>) -> Outcome<Message> {
         let runtime = self.runtime()?;
         let request = request(method, timeout, Body::new(Full::new(framed(message))))?;
-        runtime.block_on(async { only_message(self.call(request).await?).await })
+        self.wait_for(runtime, async { only_message(self.call(request).await?).await })
     }
 
     /// Calls a method that takes a stream and gives one message. The iterator is pulled on this thread, as fast as the
@@ -108,7 +116,10 @@ impl LocalServices {
             }
         }
         drop(sender);
-        let answer = runtime.block_on(answer).map_err(|_| defect())?;
+        let end = answer.abort_handle();
+        let answer = self.wait_for(runtime, async { answer.await.map_err(|_| defect())? });
+        // Where the watch gave up, the call must not go on without anybody who waits for it.
+        end.abort();
         broken.map_or(answer, Err)
     }
 
@@ -119,7 +130,7 @@ impl LocalServices {
     pub fn server_stream(&self, method: &str, message: &[u8], timeout: Option<Duration>) -> Outcome<LocalStream> {
         let runtime = self.runtime()?;
         let request = request(method, timeout, Body::new(Full::new(framed(message))))?;
-        let answer = runtime.block_on(self.call(request))?;
+        let answer = self.wait_for(runtime, self.call(request))?;
         let unframed = Unframed { body: answer.into_body(), buffer: BytesMut::new(), ended: false };
         Ok(LocalStream { services: self.clone(), unframed })
     }
@@ -140,6 +151,19 @@ impl LocalServices {
         let closed = Failure { kind: ErrorKind::EngineClosed, message, field: None, hint: None };
         let runtime = self.0.runtime.as_ref().filter(|_| here == self.0.opened_by);
         runtime.ok_or(Failure { hint: Some("open the directory in this process".to_owned()), ..closed })
+    }
+
+    /// Polls `work` on this thread, asking the watch from time to time.
+    fn wait_for<T>(&self, runtime: &Runtime, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        runtime.block_on(async {
+            let mut work = std::pin::pin!(work);
+            loop {
+                match tokio::time::timeout(WATCH_INTERVAL, work.as_mut()).await {
+                    Ok(outcome) => return outcome,
+                    Err(_) => (self.0.watch)()?,
+                }
+            }
+        })
     }
 
     /// Passes a request in; a refusal that comes in place of an answer is an error here.
@@ -184,7 +208,9 @@ impl Iterator for LocalStream {
 
     fn next(&mut self) -> Option<Outcome<Message>> {
         match self.services.runtime() {
-            Ok(runtime) => runtime.block_on(self.unframed.next()),
+            Ok(runtime) => {
+                self.services.wait_for(runtime, async { self.unframed.next().await.transpose() }).transpose()
+            }
             Err(closed) => Some(Err(closed)),
         }
     }

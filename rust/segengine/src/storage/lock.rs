@@ -19,7 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 type Place = (u64, u64);
 
 /// Directories open in this process: the kernel's lock is per open file, so it would also refuse us, but less clearly.
-static OPEN_HERE: Mutex<Option<HashSet<Place>>> = Mutex::new(None);
+/// Beside them the process, for a forked child has the table of its parent and none of the directories open.
+static OPEN_HERE: Mutex<Option<(u32, HashSet<Place>)>> = Mutex::new(None);
 
 /// A held lock; released when dropped.
 pub struct DirectoryLock {
@@ -38,7 +39,11 @@ impl DirectoryLock {
         let metadata = path.metadata().map_err(doing)?;
         let place = (metadata.dev(), metadata.ino());
         let mut open = OPEN_HERE.lock();
-        let open_here = open.get_or_insert_with(HashSet::new);
+        let here = std::process::id();
+        if open.as_ref().is_some_and(|(process, _)| *process != here) {
+            *open = None;
+        }
+        let (_, open_here) = open.get_or_insert_with(|| (here, HashSet::new()));
         if open_here.contains(&place) {
             let message = format!("{} is already open in this process", path.display());
             return Err(
@@ -54,7 +59,7 @@ impl DirectoryLock {
             Err(error) => return Err(doing(error.into())),
         }
         open_here.insert(place);
-        let lock = Self { file: Mutex::new(file), place, opened_by: std::process::id() };
+        let lock = Self { file: Mutex::new(file), place, opened_by: here };
         // The text is a courtesy to whoever is refused: a full disk keeps nobody from reading.
         let _ = lock.say(None);
         Ok(lock)
@@ -100,7 +105,7 @@ impl Drop for DirectoryLock {
         let mut open = OPEN_HERE.lock();
         // If unlocking fails, closing the file right after does it.
         let _ = flock(&*self.file.lock(), FlockOperation::Unlock);
-        if let Some(open) = open.as_mut() {
+        if let Some((_, open)) = open.as_mut() {
             open.remove(&self.place);
         }
     }
