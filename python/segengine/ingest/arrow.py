@@ -80,7 +80,7 @@ class Chunk:
         if matrix is not None:
             return [row.tobytes() for row in matrix]
         if self._dictionary is not None:
-            values = self._dictionary.binaries()
+            values = self._dictionary.binaries() or [b""]  # an empty dictionary has nulls only
             return [values[code] for code in self._codes()]
         if self._format not in _TEXTS | _BINARIES:
             raise self._wrong("strings or binaries")
@@ -93,7 +93,7 @@ class Chunk:
     def texts(self) -> list[str]:
         """Return each value as str; what a null holds is not defined."""
         if self._dictionary is not None:
-            values = self._dictionary.texts()
+            values = self._dictionary.texts() or [""]  # an empty dictionary has nulls only
             return [values[code] for code in self._codes()]
         if self._format not in _TEXTS:
             raise self._wrong("strings")
