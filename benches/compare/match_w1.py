@@ -13,12 +13,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import platform
 import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +24,12 @@ import numpy as np
 
 import segengine
 
-BENCHES = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(BENCHES))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import baseline  # noqa: E402  (used unedited from the folder above)
-import workload  # noqa: E402
+import baseline
+import workload
+from recording import BENCHES, keep, print_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,9 +170,7 @@ def report(
     options: Any, w: Any, wrong: dict[str, int], rounds: dict[str, list[float]], *, times: Any, data: str
 ) -> None:
     """Print medians with their spread and ratios, and keep every round."""
-    for name, values in rounds.items():
-        flag = "WRONG " if any(wrong[side] for side in wrong if name.startswith(side)) else ""
-        print(f"{flag}{name:32} {statistics.median(values):9.2f} us  [{min(values):.2f} .. {max(values):.2f}]")
+    print_rounds(rounds, "us", wrong)
     best = min(statistics.median(rounds[f"{side}: match_ids"]) for side in ("pyroaring offset", "numpy slots"))
     ratios = {
         "match all, best baseline / ours": best / statistics.median(rounds["ours: match all"]),
@@ -183,28 +180,18 @@ def report(
     for name, ratio in ratios.items():
         print(f"{name:40} {ratio:6.1f} x")
     print(json.dumps({"wrong": wrong, **times}))
-    machine = platform.node() or "machine"
-    folder = options.record / f"{platform.machine()}-{machine}"
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
-    hashes = {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in (BENCHES / name for name in ("workload.py", "baseline.py"))
-    }
-    record = {
-        "what": "match",
-        "options": {key: str(value) for key, value in vars(options).items() if key != "record"},
+    facts = {
+        "options": vars(options),
         "data_sha256": data,
         "stats": w.stats(),
-        "inputs_sha256": hashes,
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        "numpy": np.__version__,
         "wrong": wrong,
         "oracle_users": options.oracle,
         "rounds_us": rounds,
         "ratios": ratios,
         "times": times,
     }
-    (folder / f"match-{options.shape}-{stamp}.json").write_text(json.dumps(record, indent=1) + "\n")
+    print(keep(options.record, f"match-{options.shape}", facts))
 
 
 if __name__ == "__main__":
