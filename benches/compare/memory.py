@@ -3,8 +3,8 @@
     python benches/compare/memory.py [--users 1000000] [--record DIR]
 
 One process loads W1 and closes. A second one opens the directory and tells its Pss before and after (mapped files
-included), the time it took, and the same again without memberships: the difference is what memberships cost, the rest what
-identifiers do. Nothing is being swapped meanwhile.
+included) and the time it took; a third does so without memberships. The difference is what memberships cost, the rest
+what identifiers do. Nothing is being swapped meanwhile.
 """
 
 from __future__ import annotations

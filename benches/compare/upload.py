@@ -2,11 +2,11 @@
 
     python benches/compare/upload.py [--lines 10000000] [--rounds 5] [--pandas-lines 1000000] [--record DIR]
 
-The peers are those of baseline_bulk.py, unedited: DuckDB reads, validates and counts distinct lines; pandas + pyroaring
-also gives ids and makes the set. Ours does all of that and then commits to disk, publishes to every record, and answers.
-Each side reads the same file, which is dropped from the page cache before each run; the sides take turns. What each side
-found is compared with what the generator wrote. Our time stops when Match says yes for the last line; the data directory
-is on the same disk as the file. A second table is the replacement of the segment by a file of the same size.
+The peers are those of baseline_bulk.py, unedited: DuckDB reads, validates and counts distinct lines; pandas with
+pyroaring also gives ids and makes the set. Ours does all of that, then commits to disk, publishes to every record, and
+answers. Each side reads the same file, dropped from the page cache before each run; the sides take turns. What each
+side found is compared with what the generator wrote. Our time stops when Match says yes for the last line; the data
+directory is on the same disk as the file. A further line is the replacement of the segment by a file of the same size.
 """
 
 from __future__ import annotations
