@@ -96,9 +96,10 @@ fn memory_does_not_grow_with_the_file() {
     let [gzip_bomb, zstd_bomb] = &mut bombs;
     let mut gzip_packer = flate2::write::GzEncoder::new(gzip_bomb, flate2::Compression::fast());
     let mut zstd_packer = ::zstd::Encoder::new(zstd_bomb, 1).unwrap();
+    let page = vec![b'\n'; 1 << 20];
     for _ in 0..256 {
-        gzip_packer.write_all(&[b'\n'; 1 << 20]).unwrap();
-        zstd_packer.write_all(&[b'\n'; 1 << 20]).unwrap();
+        gzip_packer.write_all(&page).unwrap();
+        zstd_packer.write_all(&page).unwrap();
     }
     gzip_packer.finish().unwrap();
     zstd_packer.finish().unwrap();
