@@ -34,102 +34,149 @@ class Defect:
 
 DEFECTS = (
     Defect(
-        1, "the slot is written into no record before the commit", "engine/replacing.rs",
-        "for coming in &replacement.coming {\n                if", "for coming in replacement.coming.iter().take(0) {\n                if",
+        1,
+        "the slot is written into no record before the commit",
+        "engine/replacing.rs",
+        "for coming in &replacement.coming {\n                if",
+        "for coming in replacement.coming.iter().take(0) {\n                if",
         "a_publish_goes_through_its_steps_in_order",
     ),
     Defect(
-        2, "the sweep does not wait for readers", "engine/sweeper.rs",
-        "while Arc::strong_count(&retired.generation) > 1 {", "while Arc::strong_count(&retired.generation) > 9 {",
+        2,
+        "the sweep does not wait for readers",
+        "engine/sweeper.rs",
+        "while Arc::strong_count(&retired.generation) > 1 {",
+        "while Arc::strong_count(&retired.generation) > 9 {",
         "a_paused_batch_keeps_its_version",
     ),
     Defect(
-        3, "a slot is given free before it is swept", "engine/sweeper.rs",
+        3,
+        "a slot is given free before it is swept",
+        "engine/sweeper.rs",
         "for version in versions {\n                self.memberships.sweep",
         "for version in versions.iter().take(0) {\n                self.memberships.sweep",
         "a_paused_batch_keeps_its_version",
     ),
     Defect(
-        4, "a start takes every version for a live one", "engine/open.rs",
-        ".filter(|version| version.state == VersionState::Live)", ".filter(|version| version.number > 0)",
+        4,
+        "a start takes every version for a live one",
+        "engine/open.rs",
+        ".filter(|version| version.state == VersionState::Live)",
+        ".filter(|version| version.number > 0)",
         "a_start_forgets_what_was_not_published",
     ),
     Defect(
-        5, "a replacement uses the slot of the version before", "engine/replacing.rs",
+        5,
+        "a replacement uses the slot of the version before",
+        "engine/replacing.rs",
         "for ((segment, uploaded), slot) in sets.into_iter().zip(slots) {",
         "for ((segment, uploaded), slot) in sets.into_iter().zip(slots) {\n"
         "            let slot = self.generation.load().slots.live(segment).map_or(slot, |live| live.slot);",
         "a_retired_slot_is_not_revived",
     ),
     Defect(
-        6, "a slot beyond the map is wrapped into it", "engine/generation.rs",
+        6,
+        "a slot beyond the map is wrapped into it",
+        "engine/generation.rs",
         "self.segments.get(slot as usize).copied()",
         "self.segments.get(slot as usize % self.segments.len().max(1)).copied()",
         "an_unknown_slot_means_nothing",
     ),
     Defect(
-        7, "changes during the reading of a file go to the old version only", "engine/publisher.rs",
-        "waiting.extend(ids.iter().map(", "waiting.extend(ids.iter().take(0).map(",
+        7,
+        "changes during the reading of a file go to the old version only",
+        "engine/publisher.rs",
+        "waiting.extend(ids.iter().map(",
+        "waiting.extend(ids.iter().take(0).map(",
         "changes_during_a_replacement_go_to_both_versions",
     ),
     Defect(
-        8, "removing one identifier removes the slot although another of the profile is a member",
+        8,
+        "removing one identifier removes the slot although another of the profile is a member",
         "segment/memberships.rs",
         "} else if !links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other))) {",
         "} else if !links.profile_members(id).is_empty() {",
         "a_record_holds_a_slot_iff_its_component_is_in_the_version",
     ),
     Defect(
-        9, "a fill lets links go before it writes the profiles that it resolved", "segment/memberships.rs",
+        9,
+        "a fill lets links go before it writes the profiles that it resolved",
+        "segment/memberships.rs",
         "self.records.insert(version.slot.0, &profiles);\n                drop((set, links));",
         "drop((set, links));\n                self.records.insert(version.slot.0, &profiles);",
         "writers_of_every_kind_run_together",
     ),
     Defect(
-        10, "a reader does not look at pointer and epoch again", "segment/memberships.rs",
-        "if self.is_current(id, copy) {", "if self.is_current(id, copy) || copy.epoch.is_multiple_of(2) {",
+        10,
+        "a reader does not look at pointer and epoch again",
+        "segment/memberships.rs",
+        "if self.is_current(id, copy) {",
+        "if self.is_current(id, copy) || copy.epoch.is_multiple_of(2) {",
         "a_reader_never_sees_part_of_a_component",
     ),
     Defect(
-        11, "a derived set is kept although links moved", "segment/memberships.rs",
-        "&& *epoch == stamp.link_epoch\n", "&& epoch.0 < u64::MAX\n",
+        11,
+        "a derived set is kept although links moved",
+        "segment/memberships.rs",
+        "&& *epoch == stamp.link_epoch\n",
+        "&& epoch.0 < u64::MAX\n",
         "counts_follow_links",
     ),
     Defect(
-        12, "a change starts from the generation before it waited for the writer at hand", "engine/publisher.rs",
+        12,
+        "a change starts from the generation before it waited for the writer at hand",
+        "engine/publisher.rs",
         "let publisher = self.publisher.lock();\n        let mut write = self.catalog.write()?;",
         "let early = SlotMap::clone(&self.generation.load().slots);\n        let publisher = self.publisher.lock();\n"
         "        let mut write = self.catalog.write()?;",
         "edits_and_publishes_at_once_all_survive",
     ),
     Defect(
-        13, "nothing stops the engine when the swap did not follow its commit", "engine/publisher.rs",
-        "self.0.catalog.poison();\n        self.0.folder.poison();", "let _ = self.0;",
+        13,
+        "nothing stops the engine when the swap did not follow its commit",
+        "engine/publisher.rs",
+        "self.0.catalog.poison();\n        self.0.folder.poison();",
+        "let _ = self.0;",
         "a_swap_that_cannot_follow_its_commit_stops_acknowledging",
     ),
     Defect(
-        14, "a flight begins one millisecond late", "engine/flights.rs",
-        "start <= now", "start < now",
+        14,
+        "a flight begins one millisecond late",
+        "engine/flights.rs",
+        "start <= now",
+        "start < now",
         "flights_begin_and_end_on_their_millisecond",
     ),
     Defect(
-        15, "a batch copies the record of a profile anew for each of its users", "engine/matching.rs",
-        "&& inner.memberships.is_current(id, copy)\n", "&& copy.profile == u32::MAX\n",
+        15,
+        "a batch copies the record of a profile anew for each of its users",
+        "engine/matching.rs",
+        "&& inner.memberships.is_current(id, copy)\n",
+        "&& copy.profile == u32::MAX\n",
         "a_batch_copies_each_profile_once",
     ),
     Defect(
-        16, "a load does not count how many segments a profile is in", "engine/replacing.rs",
-        "let fits = (*width as usize) < limits::SEGMENTS_PER_PROFILE;", "let fits = *width < u32::MAX;",
+        16,
+        "a load does not count how many segments a profile is in",
+        "engine/replacing.rs",
+        "let fits = (*width as usize) < limits::SEGMENTS_PER_PROFILE;",
+        "let fits = *width < u32::MAX;",
         "a_full_profile_is_refused_and_said",
     ),
     Defect(
-        17, "the answer for no segment is given although there are context segments", "engine/matching.rs",
-        "Candidates::All if scratch.segments.is_empty() =>", "Candidates::All if scratch.slots.is_empty() =>",
+        17,
+        "the answer for no segment is given although there are context segments",
+        "engine/matching.rs",
+        "Candidates::All if scratch.segments.is_empty() =>",
+        "Candidates::All if scratch.slots.is_empty() =>",
         "the_unknown_user_is_answered_from_the_generation_and_context_counts",
     ),
     Defect(
-        18, "revisions begin anew at a start", "engine/open.rs",
-        'revision: AtomicU64::new(model.counter("revision"))', "revision: AtomicU64::new(0)",
+        18,
+        "revisions begin anew at a start",
+        "engine/open.rs",
+        'revision: AtomicU64::new(model.counter("revision"))',
+        "revision: AtomicU64::new(0)",
         "revisions_grow_across_restarts",
     ),
 )
@@ -142,7 +189,10 @@ def copy_tree() -> None:
     """Make the copy that the defects are planted in, from the files that git knows or would take."""
     shutil.rmtree(TREE, ignore_errors=True)
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (source := ROOT / name).is_file():
@@ -162,10 +212,24 @@ def plant(file: str, before: str, after: str) -> str:
 
 def run(test: str) -> tuple[bool, str]:
     """Whether the test passes in the copy, and what was printed."""
-    command = [ROOT / "tools" / "cargo.sh", "nextest", "run", "--locked", "-p", "segengine", "--lib", "--no-fail-fast", test]
+    command = [
+        ROOT / "tools" / "cargo.sh",
+        "nextest",
+        "run",
+        "--locked",
+        "-p",
+        "segengine",
+        "--lib",
+        "--no-fail-fast",
+        test,
+    ]
     done = subprocess.run(
-        [str(part) for part in command], cwd=TREE, env={**_environment(), "CARGO_TARGET_DIR": str(TARGET)},
-        capture_output=True, text=True, check=False,
+        [str(part) for part in command],
+        cwd=TREE,
+        env={**_environment(), "CARGO_TARGET_DIR": str(TARGET)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.returncode == 0, done.stdout + done.stderr
 
@@ -178,7 +242,10 @@ def _environment() -> dict[str, str]:
 
 def try_defect(defect: Defect) -> bool:
     """Plant, run, take back; true when the test failed as a test and not as a build."""
-    files = [(defect.file, defect.before, defect.after), *([ALSO[defect.invariant]] if defect.invariant in ALSO else [])]
+    files = [
+        (defect.file, defect.before, defect.after),
+        *([ALSO[defect.invariant]] if defect.invariant in ALSO else []),
+    ]
     sound = {}
     for file, before, after in files:
         text = plant(file, before, after)
