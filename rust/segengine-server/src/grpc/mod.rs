@@ -4,13 +4,17 @@
 //! wait for a write or walk a big set, so it runs on threads for work ([`Services::answer`], [`streams`]) and holds no
 //! impression up.
 
+mod adgroups;
 mod admin;
+mod advertisers;
 mod campaigns;
 mod identity;
 mod loads;
 mod members;
 mod operations;
+mod records;
 mod reports;
+mod segment_records;
 mod segments;
 pub(crate) mod streams;
 mod targeting;

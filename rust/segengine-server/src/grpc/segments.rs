@@ -1,19 +1,15 @@
 //! Segments: their records, the files and changes that fill them, and the operations that watch the work.
 
-use segengine::{Error, Result};
+use segengine::Result;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Services, members, operations, uploads};
+use super::{Services, members, operations, segment_records, uploads};
 use crate::v1;
 use crate::v1::segments_server::Segments;
 
 /// The service.
 pub(crate) struct SegmentsService(pub(crate) Services);
-
-fn not_yet() -> Error {
-    Error::internal("not there yet")
-}
 
 #[tonic::async_trait]
 impl Segments for SegmentsService {
@@ -23,32 +19,32 @@ impl Segments for SegmentsService {
         &self,
         request: Request<v1::CreateSegmentRequest>,
     ) -> Result<Response<v1::Segment>, Status> {
-        self.0.answer(request, |_, _, _| Err(not_yet())).await
+        self.0.answer(request, segment_records::create).await
     }
 
     async fn get_segment(&self, request: Request<v1::GetSegmentRequest>) -> Result<Response<v1::Segment>, Status> {
-        self.0.answer(request, |_, _, _| Err(not_yet())).await
+        self.0.answer(request, |engine, caller, request| segment_records::get(engine, caller, &request)).await
     }
 
     async fn list_segments(
         &self,
         request: Request<v1::ListSegmentsRequest>,
     ) -> Result<Response<v1::ListSegmentsResponse>, Status> {
-        self.0.answer(request, |_, _, _| Err(not_yet())).await
+        self.0.answer(request, segment_records::list).await
     }
 
     async fn update_segment(
         &self,
         request: Request<v1::UpdateSegmentRequest>,
     ) -> Result<Response<v1::Segment>, Status> {
-        self.0.answer(request, |_, _, _| Err(not_yet())).await
+        self.0.answer(request, |engine, caller, request| segment_records::update(engine, caller, &request)).await
     }
 
     async fn delete_segment(
         &self,
         request: Request<v1::DeleteSegmentRequest>,
     ) -> Result<Response<v1::DeleteSegmentResponse>, Status> {
-        self.0.answer(request, |_, _, _| Err(not_yet())).await
+        self.0.answer(request, |engine, caller, request| segment_records::delete(engine, caller, &request)).await
     }
 
     async fn upload_segment(
