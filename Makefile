@@ -17,8 +17,8 @@ BIN := $(VENV)/bin
 CARGO_SH := tools/cargo.sh
 # The binding is tested through Python; it is named so that tests and extension share one set of features, hence one
 # build of every dependency. xtask is tested by the drift check.
-CRATES := -p segengine -p segengine-server -p segengine-python
-RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -type f \( -path '*/src/*' -o -name Cargo.toml -o -name build.rs \))
+CRATES := -p segengine -p segengine-proofs -p segengine-server -p segengine-python
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -type f -not -path 'rust/segengine-proofs/*' \( -path '*/src/*' -o -name Cargo.toml -o -name build.rs \))
 
 .PHONY: help
 help: ## List the targets

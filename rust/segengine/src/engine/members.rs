@@ -10,7 +10,7 @@ use super::caller::{Action, Caller};
 use super::intake::Intake;
 use super::lookup;
 use super::names::SegmentName;
-use super::publisher::Change;
+use super::publisher::{Change, Publisher};
 use super::{Engine, Inner, RequestId, Written};
 use crate::bitmap::IdentifierSet;
 use crate::catalog::{MemberDelta, Segment, SegmentState, Version, VersionState};
@@ -93,7 +93,16 @@ impl Engine {
                 replaced.extend(inner.name_change(&mut change, present.number, &ids, add)?);
                 inner.apply_change(change, &live, &ids, add, &fresh)?
             }
-            None if !add || ids.is_empty() => (0, change.commit_then(|_| inner.join(&fresh))?),
+            // Nothing serves, but what is on its way must have the change when it does (invariant 7).
+            None if ids.is_empty() || !add && !change.publisher.replacing.contains_key(&present.number.0) => {
+                (0, change.commit_then(|_| inner.join(&fresh))?)
+            }
+            None if !add => {
+                replaced.extend(inner.name_change(&mut change, present.number, &ids, add)?);
+                let written =
+                    change.commit_then(|publisher| inner.apply_to_coming(publisher, present.number, &ids, add))?;
+                (0, written)
+            }
             None => inner.first_version(change, &present, &ids, &fresh)?,
         };
         inner.remove_files(&replaced);
@@ -211,6 +220,13 @@ impl Inner {
         Ok((changed, written))
     }
 
+    /// Applies a committed change to the version that is on its way, if there is one.
+    fn apply_to_coming(&self, publisher: &mut Publisher, segment: SegmentNumber, ids: &[u32], add: bool) {
+        if let Some(coming) = publisher.note_change(segment, ids, add) {
+            self.memberships.change(&[coming], ids, add);
+        }
+    }
+
     /// Publishes the first version of a segment, with these members. It is small, so it is written under the lock.
     fn first_version(
         &self,
@@ -236,6 +252,10 @@ impl Inner {
         };
         change.write.publish_version(&version)?;
         let replacing = change.publisher.replacing.contains_key(&segment.number.0);
+        if replacing {
+            // The file of this version goes with it; what comes after it must find the change at a start (invariant 7).
+            self.name_change(&mut change, segment.number, ids, true)?;
+        }
         let state = if replacing { SegmentState::Processing } else { SegmentState::Processed };
         let (revision, update_time) = (change.revision, change.now);
         let record = change.model().segments.get(&u64::from(segment.number.0)).cloned();
@@ -246,9 +266,7 @@ impl Inner {
         // The identifiers join and the slot is written before the generation that maps it is stored.
         let written = change.commit_then(|publisher| {
             self.join(fresh);
-            publisher.note_change(segment.number, ids, true).into_iter().for_each(|coming| {
-                self.memberships.change(&[coming], ids, true);
-            });
+            self.apply_to_coming(publisher, segment.number, ids, true);
             self.memberships.register(&members);
             self.memberships.fill(&members, |_| true);
         })?;

@@ -234,7 +234,13 @@ impl Inner {
     }
 
     /// Removes files that nothing names any more. One that stays is an orphan, which the next start removes.
+    ///
+    /// After a commit that failed nobody knows what is named: the transaction may be whole in the log although its sync
+    /// failed, and the next start would miss the file. So a poisoned engine removes nothing.
     fn remove_files(&self, files: &[String]) {
+        if self.catalog.is_poisoned() {
+            return;
+        }
         files.iter().for_each(|file| drop(self.folder.remove(file)));
     }
 

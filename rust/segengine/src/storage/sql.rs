@@ -6,6 +6,7 @@
 //! a commit. SQLite's own checkpoints are off, because they swallow errors: [`checkpoint`] is called after commits
 //! instead, and a sync that fails there is as terminal as one in a commit.
 
+use std::fs::File;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
@@ -40,7 +41,21 @@ pub fn open(path: &Path) -> Result<(Connection, i32)> {
     if is_new {
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(error)?;
     }
+    sync_log(path)
+        .map_err(|error| Error::storage(format_args!("make the log of {} durable", path.display()), error))?;
     Ok((connection, version))
+}
+
+/// Makes durable what a process that was killed had written into the log and not synced yet. What is read from it now
+/// counts as committed, and files are removed because of it: a power cut must not take it back after that.
+fn sync_log(path: &Path) -> std::io::Result<()> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    match File::open(log) {
+        Ok(log) => log.sync_all(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes the log back into the database when it has grown long, and empties it.

@@ -74,6 +74,39 @@ fn a_replacement_links_and_single_changes_are_all_there_after_reopening() {
     assert_eq!(count.profiles, 191 - 100);
 }
 
+/// A change that was acknowledged while the first file of a segment was read was in memory only: its file held what was
+/// uploaded, and nothing on disk told of the change. A killed process lost it (found by the kill test).
+#[test]
+fn a_change_during_the_first_upload_of_a_segment_is_there_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let engine = open(&path);
+    found_house(&engine);
+    put_adgroup(&engine, 1, &[0], &[]);
+    put_adgroup(&engine, 2, &[1], &[]);
+    for (name, add) in [("Ajouté", true), ("Retiré", false)] {
+        let target = UploadTarget::Named { parent: campaign(), display_name: name.to_owned(), id: None };
+        let begun = engine.begin_upload(&ADMIN, &target, UploadSettings::default()).unwrap();
+        let UploadBegun::Accepted(mut upload) = begun else { panic!("it was never made before") };
+        (0..100).for_each(|number| upload.feed(format!("{}\n", hash(number)).as_bytes()).unwrap());
+        let segment = SegmentName { parent: campaign(), segment: crate::ids::slug_of(name).unwrap() };
+        let changed = format!("email_md5:{}", hash(7));
+        // What is removed must be known; the other segment has brought it by then.
+        let user = if add { "network:new" } else { &changed };
+        engine.change_members(&ADMIN, &segment, [IdentifierRef::parse(user).ok()].into_iter(), add, None).unwrap();
+        upload.finish(&ADMIN).unwrap();
+    }
+    let check = |engine: &Engine| {
+        assert_eq!(answer(engine, "network:new"), [1]);
+        assert_eq!(answer(engine, &format!("email_md5:{}", hash(7))), [1], "removed while the file was read");
+        assert_eq!(answer(engine, &format!("email_md5:{}", hash(8))), [1, 2]);
+        verify(engine);
+    };
+    check(&engine);
+    engine.close().unwrap();
+    check(&open(&path));
+}
+
 #[test]
 fn a_refused_file_changes_nothing_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
