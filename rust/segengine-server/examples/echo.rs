@@ -78,7 +78,8 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let address: SocketAddr = arguments.next().unwrap_or_else(|| "127.0.0.1:0".to_owned()).parse().unwrap();
     let adgroups: u32 = arguments.next().map_or(2, |count| count.parse().unwrap());
-    let answer = MatchResponse { adgroups: (1..=adgroups).collect(), generation: 7, identified: 1, ..MatchResponse::default() };
+    let answer =
+        MatchResponse { adgroups: (1..=adgroups).collect(), generation: 7, identified: 1, ..MatchResponse::default() };
     let echo = Echo(Arc::new(answer));
     let first = listener(address);
     let address = first.local_addr().unwrap();

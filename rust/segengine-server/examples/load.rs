@@ -90,7 +90,8 @@ async fn main() {
                 tasks.push(tokio::task::spawn_local(async move {
                     for turn in 0.. {
                         let number = lane + turn * lanes;
-                        let due = rate.map_or_else(Instant::now, |rate| started + Duration::from_secs_f64(number as f64 / rate));
+                        let due = rate
+                            .map_or_else(Instant::now, |rate| started + Duration::from_secs_f64(number as f64 / rate));
                         if due.duration_since(started) >= length || started.elapsed() >= length {
                             return;
                         }

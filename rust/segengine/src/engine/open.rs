@@ -73,6 +73,8 @@ impl Engine {
         let key_path = options.key_file.unwrap_or_else(|| default_key_file(path));
         let key = adopt_key(&catalog, &key_path, &mut notices)?;
         let folder = Folder::open(&path.join(data_directory::FILES))?;
+        // Nothing needs what a crash left there; where it cannot be removed it does no harm.
+        let _ = std::fs::remove_dir_all(path.join(data_directory::SPOOL));
         let model = catalog.read();
         let named = model.named_files();
         folder.remove_orphans(|name| named.contains(name))?;

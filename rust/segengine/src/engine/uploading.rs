@@ -24,6 +24,7 @@ use crate::identity::{Digest, Kind};
 use crate::ids::{self, Revision, SegmentNumber};
 use crate::limits;
 use crate::segment::upload::{Column, CrmParser, MemberSink, UploadFailure, UploadOptions, UploadReport};
+use crate::storage::data_directory;
 
 const METHOD: &str = "UploadSegment";
 
@@ -147,7 +148,7 @@ impl Engine {
             name: settings.file_name,
             column: settings.column,
             allow_raw_emails: place.advertiser.allow_raw_emails,
-            spool_dir: None,
+            spool_dir: Some(self.inner.path.join(data_directory::SPOOL)),
             cancel: Arc::clone(&work.cancel),
             progress: Arc::clone(&work.progress),
             ..UploadOptions::default()

@@ -5,6 +5,7 @@
 //! LOCK             who has it open
 //! catalog.sqlite   the only commit point (and catalog.sqlite-wal while open)
 //! files/           immutable framed files
+//! spool/           archives that are being taken in
 //! ```
 //! Nothing in a directory is touched before it is known to be ours: a folder that holds other things, or a directory of
 //! a newer program, is left exactly as it was.
@@ -24,10 +25,12 @@ pub const FORMAT: u32 = 1;
 pub const CATALOG: &str = "catalog.sqlite";
 /// The name of the folder of immutable files inside a data directory.
 pub const FILES: &str = "files";
+/// The name of the folder where archives wait for their end; what a crash leaves there goes at the next start.
+pub const SPOOL: &str = "spool";
 
 const PREFIX: &str = "segengine data directory, format ";
 /// What may lie in a directory that we have only begun to make; `lost+found` is in every fresh ext4 volume.
-const BEGUN: [&str; 6] = ["LOCK", "FORMAT", "FORMAT.new", FILES, "spool", "lost+found"];
+const BEGUN: [&str; 6] = ["LOCK", "FORMAT", "FORMAT.new", FILES, SPOOL, "lost+found"];
 
 fn format_text() -> String {
     format!("{PREFIX}{FORMAT}\n")

@@ -35,6 +35,7 @@ impl Spool {
         let directory = directory.map_or_else(std::env::temp_dir, Path::to_path_buf);
         let mut random = [0_u8; 8];
         getrandom::fill(&mut random).map_err(|error| spool_failed(&error.into()))?;
+        std::fs::create_dir_all(&directory).map_err(|error| spool_failed(&error))?;
         let path = directory.join(format!("upload-{}.spool", hex::encode(&random)));
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(|error| spool_failed(&error))?;
