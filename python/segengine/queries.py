@@ -62,7 +62,7 @@ def _numbers(values: Any, field: str) -> NDArray[np.uint32]:
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise TypeError(f"{field} takes a list of integer ids, not {type(values).__name__}")
         values = [getattr(value, "number", value) for value in values]
-    array = np.asarray(values) if values else np.empty(0, np.uint32)
+    array = np.asarray(values) if len(values) > 0 else np.empty(0, np.uint32)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise InvalidInputError(
             f"{field} is {array.dtype} with {array.ndim} axes, not a row of integers", field=field, hint="use uint32"

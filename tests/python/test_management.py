@@ -175,7 +175,9 @@ def test_warnings_say_what_is_odd(spring, lines):
     assert adgroup.warnings
     assert all(str(warning) for warning in adgroup.warnings)
     spring.segments.upload("full", lines(0, 60))
-    assert spring.adgroups.create("y", include=["full"], exclude=["full"]).warnings
+    assert spring.adgroups.create("y", targeting="full & !full").warnings
+    with pytest.raises(segengine.InvalidInputError, match="included and excluded"):
+        spring.adgroups.create("z", include=["full"], exclude=["full"])
 
 
 def test_upsert_is_all_or_nothing_and_keeps_numbers(engine, spring):

@@ -147,6 +147,8 @@ class Channels:
         def watched() -> Iterator[Any]:
             try:
                 yield from requests
+            except GeneratorExit:  # the answer came before the end of the requests
+                raise
             except BaseException as error:  # noqa: BLE001 - raised again below, on the caller's thread
                 failed.append(error)
                 started.wait()
@@ -198,6 +200,8 @@ class AsyncChannels:
             try:
                 async for request in in_threads(requests):
                     yield request
+            except GeneratorExit:  # the answer came before the end of the requests
+                raise
             except BaseException as error:
                 failed.append(error)
                 raise

@@ -91,7 +91,8 @@ class Campaigns:
         if self._parent:
             return self._parent, name
         advertiser, slash, rest = name.partition("/")
-        if not slash or not rest.strip() or not names.is_slug(advertiser):
+        too_long = all(map(names.is_slug, name.split("/"))) and rest.count("/") > 0
+        if not slash or not rest.strip() or not names.is_slug(advertiser) or too_long:
             raise names.unreadable(name, "campaigns")
         return f"advertisers/{advertiser}", rest
 
