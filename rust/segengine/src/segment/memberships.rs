@@ -147,6 +147,8 @@ impl Memberships {
             let profile = self.identity.profile(id).0;
             let epoch = self.epoch(profile).load(Ordering::Acquire);
             if epoch.is_multiple_of(2) {
+                #[cfg(test)]
+                pause::at(pause::Place::Copy);
                 self.records.read(profile, slots);
                 let copy = CopyOf { profile, epoch };
                 if self.is_current(id, copy) {
@@ -206,6 +208,8 @@ impl Memberships {
                 let untouched = version.changes.load(Ordering::Acquire) == changes;
                 let members = ids.iter().filter(|&&id| untouched || set.contains(IdentifierId(id)));
                 let profiles = self.profiles(members.copied());
+                #[cfg(test)]
+                pause::at(pause::Place::Fill);
                 self.records.insert(version.slot.0, &profiles);
                 drop((set, links));
                 written += ids.len() as u64;
@@ -460,5 +464,7 @@ impl Memberships {
     }
 }
 
+#[cfg(test)]
+mod pause;
 #[cfg(test)]
 mod tests;

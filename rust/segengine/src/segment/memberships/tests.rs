@@ -129,6 +129,47 @@ fn a_reader_never_sees_part_of_a_component() {
     assert_eq!(memberships.verify(&[ours, theirs], 5).1, Vec::<String>::new());
 }
 
+/// Invariant 10: a link that comes between the pointer and the copy is seen, in both directions.
+#[test]
+fn a_reader_looks_again_when_a_link_came_between() {
+    let memberships = Arc::new(memberships(64));
+    let members = [version(1, &[7]), version(2, &[9])];
+    for members in &members {
+        memberships.register(members);
+        memberships.fill(members, |_| true);
+    }
+    for (add, before, after) in [(true, vec![2], vec![1, 2]), (false, vec![1, 2], vec![2])] {
+        assert_eq!(slots_of(&memberships, 9), before);
+        let between = Arc::clone(&memberships);
+        pause::once(pause::Place::Copy, move || {
+            between.link(&[(IdentifierId(7), IdentifierId(9))], add);
+        });
+        assert_eq!(slots_of(&memberships, 9), after, "9 was read as part of a component");
+    }
+}
+
+/// Invariant 9: a link cannot come between resolving a profile and writing its record.
+#[test]
+fn a_fill_writes_the_profiles_that_it_resolved() {
+    let memberships = Arc::new(memberships(64));
+    let members = version(1, &[9]);
+    memberships.register(&members);
+    let linking = Arc::clone(&memberships);
+    let (done, waiting) = crossbeam_channel::bounded(1);
+    pause::once(pause::Place::Fill, move || {
+        std::thread::spawn(move || {
+            linking.link(&[(IdentifierId(7), IdentifierId(9))], true);
+            done.send(()).unwrap();
+        });
+        // The link must wait for the fill; were it let in, it would be done by now.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    });
+    assert!(memberships.fill(&members, |_| true));
+    waiting.recv().unwrap();
+    assert_eq!(slots_of(&memberships, 7), [1]);
+    assert_eq!(memberships.verify(&[members], 5).1, Vec::<String>::new());
+}
+
 /// Invariants 8 and 9: fills, sweeps, member changes and links run together and leave exactly what sets and links say.
 #[test]
 fn writers_of_every_kind_run_together() {
