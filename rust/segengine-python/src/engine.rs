@@ -171,7 +171,7 @@ impl PyEngine {
             if self.lifetime.is_left_behind() {
                 return Ok(());
             }
-            Lifetime::check_may_close()?;
+            self.lifetime.check_may_close()?;
             let servers = self.running_servers();
             for server in &servers {
                 server.stop();

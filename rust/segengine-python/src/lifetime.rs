@@ -5,7 +5,7 @@
 //! the parent then refuses every call, naming the process that opened it, and is never dropped there. The child learns of
 //! itself from `os.register_at_fork`, so a call compares two integers instead of asking the operating system.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -26,8 +26,8 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 pub(crate) const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
 thread_local! {
-    /// Calls of any engine that run on this thread, one inside another through a caller's iterator.
-    static RUNNING_HERE: Cell<usize> = const { Cell::new(0) };
+    /// The engines whose calls run on this thread, one inside another through a caller's iterator.
+    static RUNNING_HERE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Notes which process this is: at import, and after a fork in the child.
@@ -87,7 +87,7 @@ impl Lifetime {
                 .hint("fork before the directory is opened, start workers with `spawn`, or connect to a server"));
         }
         let before = self.running.fetch_add(1, Ordering::AcqRel);
-        RUNNING_HERE.set(RUNNING_HERE.get() + 1);
+        RUNNING_HERE.with_borrow_mut(|running| running.push(self.address()));
         let call = Call(self);
         if before & CLOSED != 0 {
             return Err(Error::new(ErrorKind::EngineClosed, "the engine is closed").hint("open the directory again"));
@@ -96,8 +96,8 @@ impl Lifetime {
     }
 
     /// Fails within a call of this thread (a caller's iterator may get here): closing would wait for it for ever.
-    pub(crate) fn check_may_close() -> Answer<()> {
-        if RUNNING_HERE.get() == 0 {
+    pub(crate) fn check_may_close(&self) -> Answer<()> {
+        if !RUNNING_HERE.with_borrow(|running| running.contains(&self.address())) {
             return Ok(());
         }
         Err(refused(
@@ -109,12 +109,16 @@ impl Lifetime {
 
     /// Refuses new calls and waits for those that run, looking out for signals. Repeating it is fine.
     pub(crate) fn close(&self, py: Python<'_>) -> Answer<()> {
-        Self::check_may_close()?;
+        self.check_may_close()?;
         self.running.fetch_or(CLOSED, Ordering::AcqRel);
         while !py.detach(|| self.wait_a_little()) {
             py.check_signals()?;
         }
         Ok(())
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Whether no call runs, after waiting at most one interval.
@@ -158,7 +162,8 @@ impl<T> Drop for Kept<T> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        RUNNING_HERE.set(RUNNING_HERE.get().saturating_sub(1));
+        // Calls of one thread end in the order in which they are nested.
+        RUNNING_HERE.with_borrow_mut(Vec::pop);
         if self.0.running.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
             drop(self.0.waiting.lock());
             self.0.last_left.notify_all();
