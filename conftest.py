@@ -1,4 +1,4 @@
-"""What the examples in docstrings are run with: a folder of their own, and an engine where they say `engine`."""
+"""What docstrings are run with: a folder of their own, and an engine with a campaign where they say `engine`."""
 
 from __future__ import annotations
 
@@ -31,4 +31,5 @@ def _examples(
         return
     with segengine.open("examples") as engine:
         doctest_namespace["engine"] = engine
+        doctest_namespace["spring"] = engine.campaigns.create("acme/spring")
         yield

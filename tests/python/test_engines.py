@@ -66,8 +66,14 @@ def test_close_is_final_and_idempotent(engine, spring):
     """Every call afterwards says so, whatever it is."""
     engine.close()
     engine.close()
-    for call in (engine.info, lambda: engine.match("network:a"), lambda: engine.match_batch(["network:a"]),
-                 lambda: list(spring.segments), lambda: engine.load([("network:a", "s")], campaign=spring)):  # fmt: skip
+
+    def load():
+        return engine.load([("network:a", "s")], campaign=spring)
+
+    def match():
+        return engine.match("network:a")
+
+    for call in (engine.info, match, lambda: engine.match_batch(["network:a"]), lambda: list(spring.segments), load):
         with pytest.raises(segengine.EngineClosedError):
             call()
 

@@ -7,6 +7,8 @@ calls for `close`, and refuses a forked child.
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segengine.identifiers import Identifiers
@@ -32,6 +34,8 @@ class Embedded:
     def __init__(self, native: _segengine.Engine, path: str) -> None:
         self.native = native
         self.target = path
+        self._opened_by = os.getpid()
+        self._closing = threading.Lock()
 
     def unary(self, method: Method[A], request: Message, timeout: float | None = None) -> A:
         """Ask once."""
@@ -81,5 +85,7 @@ class Embedded:
         return self.native.match_batch(given, candidates, context, min_revision)
 
     def close(self) -> None:
-        """Close the data directory once running calls have ended."""
-        self.native.close()
+        """Close the data directory once running calls have ended; whoever comes second returns when it is closed."""
+        if os.getpid() == self._opened_by:
+            with self._closing:
+                self.native.close()

@@ -174,6 +174,13 @@ class AsyncAdgroups:
             For a mixture of segments and groups, or both forms of targeting.
         NotFoundError
             For a segment that does not exist.
+
+        Examples
+        --------
+        >>> actifs = await spring.segments.create("Clients actifs")
+        >>> conquest = await spring.adgroups.create("Conquête", exclude=[actifs])
+        >>> conquest
+        <Adgroup 'acme/spring/conquete', id 1, ACTIVE, exclude clients-actifs>
         """
         unknown = rest.keys() - {"status", "start", "end", "on_missing_exclude"}
         if unknown:
@@ -257,6 +264,12 @@ class AsyncAdgroups:
         -------
         ndarray of uint32, shape (n,)
             The integer ids, in order; with ``.revision``, ``.created``, ``.updated``.
+
+        Examples
+        --------
+        >>> ids = await spring.adgroups.upsert({"id": f"g{number}"} for number in range(3))
+        >>> ids.tolist(), ids.created
+        ([1, 2, 3], 3)
         """
         header = campaigns_pb2.UpsertHeader(
             parent=self._needs_parent(), request_id=request_id(), validate_only=validate_only

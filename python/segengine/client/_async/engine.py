@@ -142,6 +142,12 @@ class AsyncEngine:
         BatchMatch
             ``.offsets`` (n + 1,) int64, ``.adgroups`` (k,) uint32, ``.status`` (n,) uint8 (0 known, 1 unknown user,
             2 no usable identifier), ``.generation``, ``.skipped``, ``.to_mask(ids)`` (n, m) bool.
+
+        Examples
+        --------
+        >>> batch = await engine.match_batch(["network:7f3c", ("network:81aa", "device:0b1e")])
+        >>> batch.offsets, batch.status
+        (array([0, 0, 0]), array([1, 1], dtype=uint8))
         """
         given = identifiers.users_of(users)
         return await self._transport.match_batch(
@@ -221,6 +227,13 @@ class AsyncEngine:
             Where names of the text are looked up.
         min_revision, timeout
             As in `match`; without a timeout it may take as long as it takes.
+
+        Examples
+        --------
+        >>> report = await engine.load([("network:a", "actifs"), ("network:b", "nouveaux")], campaign=spring)
+        >>> both = await engine.evaluate("actifs | nouveaux", campaign=spring)
+        >>> len(both), "network:a" in both
+        (2, True)
         """
         query = queries.set_query(expression, campaign)
         return await questions.evaluate(self._transport, query, min_revision, timeout)
@@ -228,14 +241,32 @@ class AsyncEngine:
     async def count(
         self, expression: SetLike, *, campaign: Place | None = None, min_revision: int = 0, timeout: float | None = None
     ) -> Count:
-        """Return how many profiles a set has, and how many of them can be reached; arguments as in `evaluate`."""
+        """Return how many profiles a set has, and how many of them can be reached; arguments as in `evaluate`.
+
+        Examples
+        --------
+        >>> report = await engine.load([("network:a", "actifs"), ("device:b", "actifs")], campaign=spring)
+        >>> count = await engine.count("actifs", campaign=spring)
+        >>> count.profile_count, count.reachable_count
+        (2, 0)
+        """
         query = queries.set_query(expression, campaign)
         return await questions.count(self._transport, query, min_revision, timeout)
 
     async def overlap(
         self, sets: Sequence[SetLike], *, campaign: Place | None = None, min_revision: int = 0
     ) -> Overlap:
-        """Return how many profiles up to 8 sets have in common, pair by pair: (n, n) uint64."""
+        """Return how many profiles up to 8 sets have in common, pair by pair: (n, n) uint64.
+
+        Examples
+        --------
+        >>> pairs = [("network:a", "actifs"), ("network:b", "actifs"), ("network:b", "nouveaux")]
+        >>> report = await engine.load(pairs, campaign=spring)
+        >>> overlap = await engine.overlap(["actifs", "nouveaux"], campaign=spring)
+        >>> overlap.matrix
+        array([[2, 1],
+               [1, 1]], dtype=uint64)
+        """
         return await questions.overlap(self._transport, sets, campaign, min_revision)
 
     async def resolve(
@@ -252,6 +283,12 @@ class AsyncEngine:
             The identifiers. Reading never creates or links anything.
         min_revision : int
             As in `match`.
+
+        Examples
+        --------
+        >>> report = await engine.link([("network:a", "device:b")])
+        >>> await engine.resolve(["network:a", "device:b", "network:unknown"])
+        array([         0,          0, 4294967295], dtype=uint32)
         """
         profiles, _, _ = await questions.resolve(self._transport, identifiers.column_of(values), min_revision)
         return profiles
@@ -287,6 +324,16 @@ class AsyncEngine:
         -------
         LoadReport
             ``rows_total = valid + invalid_total``, ``valid = unique + duplicates``. The load serves when it returns.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from segengine import Identifiers
+        >>> digests = np.arange(48, dtype=np.uint8).reshape(3, 16)
+        >>> hashes = Identifiers("email_md5", digests)
+        >>> report = await engine.load(hashes, segments=[0, 1, 1], names=["Actifs", "Très fidèles"], campaign=spring)
+        >>> [(one.display_name, one.profile_count) for one in report.segments]
+        [('Actifs', 1), ('Très fidèles', 2)]
         """
         given = bulk.memberships_of(pairs, kind=kind, scope=scope, segments=segments, names=names)
         return await bulk.load(self._transport, queries.place_name(campaign), given, timeout)
@@ -308,6 +355,12 @@ class AsyncEngine:
             When these pairs were seen, which makes their addressable identifiers reachable.
         timeout : float, optional
             Seconds; by default it may take as long as it takes.
+
+        Examples
+        --------
+        >>> report = await engine.link([("network:a", "email_md5:ac862c981fee6b90654257051c4e197a")])
+        >>> report.changed, report.unchanged
+        (1, 0)
         """
         return await bulk.link(self._transport, pairs, seen, timeout)
 

@@ -281,6 +281,11 @@ class AsyncSegments:
         ------
         UploadFailedError
             When the file was refused: ``.report`` says what was read. Nothing was changed.
+
+        Examples
+        --------
+        >>> await spring.segments.upload("Abonnés - 2018-01", [f"{number:032x}" for number in range(60)])
+        <Segment 'acme/spring/abonnes-2018-01', PROCESSED, 60 profiles>
         """
         return await _upload(
             self._engine,

@@ -282,6 +282,11 @@ class Segments:
         ------
         UploadFailedError
             When the file was refused: ``.report`` says what was read. Nothing was changed.
+
+        Examples
+        --------
+        >>> spring.segments.upload("Abonnés - 2018-01", [f"{number:032x}" for number in range(60)])
+        <Segment 'acme/spring/abonnes-2018-01', PROCESSED, 60 profiles>
         """
         return _upload(
             self._engine,
