@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from array import array as packed
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 Place = CampaignHandle | AdvertiserHandle | str
 SetLike = Expression | SegmentHandle | AdgroupHandle | str
 Candidates = "NDArray[np.uint32] | tuple[NDArray[np.int64], NDArray[np.uint32]] | None"
+_U32 = np.dtype(np.uint32)
 _U32_MAX = 4_294_967_295
 
 
@@ -58,6 +61,12 @@ def set_label(value: SetLike) -> str:
 
 
 def _numbers(values: Any, field: str) -> NDArray[np.uint32]:
+    # What an ad server passes, quickly; everything else, and every refusal, below.
+    if type(values) is np.ndarray and values.dtype == _U32 and values.ndim == 1 and values.flags.c_contiguous:
+        return values
+    if type(values) in {list, tuple} and values:
+        with contextlib.suppress(TypeError, OverflowError):
+            return np.frombuffer(packed("I", values), _U32)
     if not isinstance(values, np.ndarray):
         if isinstance(values, str) or not isinstance(values, Iterable):
             raise TypeError(f"{field} takes a list of integer ids, not {type(values).__name__}")
