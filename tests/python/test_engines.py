@@ -78,6 +78,7 @@ def test_close_is_final_and_idempotent(engine, spring):
             call()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_fork_is_told_who_opened(engine):
     """Every call of the child; the parent goes on."""
     reader, writer = os.pipe()

@@ -214,6 +214,7 @@ def test_close_waits_for_running_calls_and_then_refuses(peer):
     engine.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_is_told_who_opened(peer):
     """Neither locks nor network threads survive a fork, so no call may try."""
     engine = segengine.connect(peer.target)

@@ -95,24 +95,45 @@ def test_an_upload_that_is_not_waited_for_is_an_operation(engine, spring, lines)
     assert refused.cancel().state == "FAILED"
 
 
-def test_a_source_that_breaks_leaves_no_trace(spring, lines):
-    """The caller's own exception comes back, and the version before serves."""
+def settled(segment):
+    """Return the segment when nothing fills it any more: a server learns a moment later that a caller has gone."""
+    for _ in range(200):
+        if segment.refresh().status != "PROCESSING":
+            return segment
+        time.sleep(0.05)
+    raise AssertionError(f"{segment} is filled for ever")
 
-    def breaking():
+
+def test_a_source_that_breaks_leaves_no_trace(spring, lines):
+    """The caller's own exception comes back, Ctrl-C too, and the version before serves."""
+
+    def breaking(error):
         yield from lines(100, 170)
-        raise ZeroDivisionError
+        raise error
 
     segment = spring.segments.upload("a", lines(0, 60))
-    with pytest.raises(ZeroDivisionError):
-        spring.segments.upload("a", breaking())
+    for error in (ZeroDivisionError, KeyboardInterrupt):
+        with pytest.raises(error):
+            spring.segments.upload("a", breaking(error))
+        assert settled(segment).profile_count == 60
     with pytest.raises(TypeError, match="never mix"):
         spring.segments.upload("a", [*lines(0, 60), b"x"])
-    for _ in range(100):
-        if segment.refresh().status != "PROCESSING":
-            break
-        time.sleep(0.05)
-    assert segment.profile_count == 60
+    assert settled(segment).profile_count == 60
     assert segment.upload(lines(0, 70)).profile_count == 70
+
+
+def test_an_upload_that_takes_too_long_is_given_up(spring, lines):
+    """The timeout is for all of it; the work is cancelled and the version before serves."""
+
+    def slow():
+        yield from lines(100, 170)
+        time.sleep(1.5)
+        yield from lines(170, 180)
+
+    segment = spring.segments.upload("a", lines(0, 60))
+    with pytest.raises((segengine.DeadlineExceededError, segengine.CanceledError)):
+        spring.segments.upload("a", slow(), timeout=0.5)
+    assert settled(segment).profile_count == 60
 
 
 def test_two_segments_fill_at_once_and_one_does_not(spring, lines):

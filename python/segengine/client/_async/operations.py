@@ -75,10 +75,13 @@ class AsyncOperation:
             self._record = operation_record(await self._engine._transport.unary(methods.GET_OPERATION, request))
         return self._record
 
-    async def watch(self) -> AsyncIterator[OperationRecord]:
-        """Yield its record each time it has come further; the last one has ended."""
+    async def watch(self, timeout: float | None = None) -> AsyncIterator[OperationRecord]:
+        """Yield its record each time it has come further; the last one has ended.
+
+        With `timeout`, DeadlineExceededError is raised when that many seconds have passed before.
+        """
         request = segments_pb2.WatchOperationRequest(name=self.name)
-        async with aclosing(self._engine._transport.server_stream(methods.WATCH_OPERATION, request)) as stream:  # type: ignore[type-var]
+        async with aclosing(self._engine._transport.server_stream(methods.WATCH_OPERATION, request, timeout)) as stream:  # type: ignore[type-var]
             async for message in stream:
                 self._record = operation_record(message)
                 yield self._record
@@ -111,9 +114,9 @@ class AsyncOperation:
             self._record = operation_record(message)
         return await self._ended()
 
-    async def _shown(self, shown: Bar) -> AsyncSegment:
+    async def _shown(self, shown: Bar, timeout: float | None) -> AsyncSegment:
         """Wait as `result` does, telling a progress bar."""
-        async with aclosing(self.watch()) as records:  # type: ignore[type-var]
+        async with aclosing(self.watch(timeout)) as records:  # type: ignore[type-var]
             async for record in records:
                 shown.phase(record.phase, record.fraction)
         return await self.result()

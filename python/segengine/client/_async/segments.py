@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from segengine import names
@@ -11,7 +13,7 @@ from segengine.client import methods
 from segengine.client._async.bulk import request_id
 from segengine.client._async.operations import AsyncOperation
 from segengine.client._async.paging import entries
-from segengine.errors import InvalidInputError, NotFoundError
+from segengine.errors import InvalidInputError, NotFoundError, SegengineError
 from segengine.handles import SegmentHandle
 from segengine.identifiers import column_of, spans
 from segengine.ingest.sources import source_of
@@ -313,6 +315,7 @@ async def _upload(
     progress: bool | None,
 ) -> AsyncSegment | AsyncOperation:
     """Send the file; then wait, so that a wait that is broken off cancels the work."""
+    end = None if timeout is None else time.monotonic() + timeout
     given = source_of(source)
     header.file_name = given.name
     header.total_bytes = given.total_bytes
@@ -326,8 +329,9 @@ async def _upload(
         if not wait:
             return operation
         try:
-            return await (operation.result(timeout) if shown is SILENT else operation._shown(shown))
+            left = None if end is None else end - time.monotonic()
+            return await (operation.result(left) if shown is SILENT else operation._shown(shown, left))
         except BaseException:
-            if not operation.record.done:
+            with suppress(SegengineError):  # what broke the wait off is said, not that cancelling failed as well
                 await operation.cancel()
             raise

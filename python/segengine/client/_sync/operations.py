@@ -76,10 +76,13 @@ class Operation:
             self._record = operation_record(self._engine._transport.unary(methods.GET_OPERATION, request))
         return self._record
 
-    def watch(self) -> Iterator[OperationRecord]:
-        """Yield its record each time it has come further; the last one has ended."""
+    def watch(self, timeout: float | None = None) -> Iterator[OperationRecord]:
+        """Yield its record each time it has come further; the last one has ended.
+
+        With `timeout`, DeadlineExceededError is raised when that many seconds have passed before.
+        """
         request = segments_pb2.WatchOperationRequest(name=self.name)
-        with closing(self._engine._transport.server_stream(methods.WATCH_OPERATION, request)) as stream:  # type: ignore[type-var]
+        with closing(self._engine._transport.server_stream(methods.WATCH_OPERATION, request, timeout)) as stream:  # type: ignore[type-var]
             for message in stream:
                 self._record = operation_record(message)
                 yield self._record
@@ -112,9 +115,9 @@ class Operation:
             self._record = operation_record(message)
         return self._ended()
 
-    def _shown(self, shown: Bar) -> Segment:
+    def _shown(self, shown: Bar, timeout: float | None) -> Segment:
         """Wait as `result` does, telling a progress bar."""
-        with closing(self.watch()) as records:  # type: ignore[type-var]
+        with closing(self.watch(timeout)) as records:  # type: ignore[type-var]
             for record in records:
                 shown.phase(record.phase, record.fraction)
         return self.result()
