@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     from segengine.handles import SegmentHandle
     from segengine.records import Targeting, UploadReport
 
-__all__ = ["count", "instant", "invalid_lines", "percent", "size", "targeting", "upload"]
+__all__ = ["banner", "count", "instant", "invalid_lines", "percent", "size", "targeting", "upload", "warnings"]
 
 _VOLUMES = {
     "volume_recommended": "recommended volume ✓",
     "volume_below_recommended": "below the recommended volume",
     "low_volume": "delivery may be too low",
 }
+
+
+def banner(version: str, data: str, target: str) -> str:
+    """Return the line that a server greets with.
+
+    >>> banner("0.1.0", "data", "127.0.0.1:50051")
+    'segengine 0.1.0 · data data/ · gRPC 127.0.0.1:50051 · no credentials: loopback only'
+    """
+    return f"segengine {version} · data {data.rstrip('/')}/ · gRPC {target} · no credentials: loopback only"
 
 
 def count(number: int, noun: str = "") -> str:

@@ -145,7 +145,7 @@ def bitmap_of(ids: Iterable[int] | BitMap | FrozenBitMap | bytes) -> FrozenBitMa
     if isinstance(ids, bytes):
         try:
             return FrozenBitMap.deserialize(ids)
-        except ValueError as error:
+        except (ValueError, IndexError) as error:  # the latter for no bytes at all
             raise InvalidInputError(f"no Roaring bitmap: {error}", hint="use the portable 32-bit format") from None
     return FrozenBitMap(ids)
 

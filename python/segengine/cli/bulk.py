@@ -32,7 +32,8 @@ def load(
         ),
     ],
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Of the column `value`: network, email_md5, …", show_default=False)
+        str | None,
+        typer.Option(metavar="KIND", help="Of the column `value`: network, email_md5, …", show_default=False),
     ] = None,
     scope: Annotated[
         str | None, typer.Option(metavar="SCOPE", help="Of the column `value`: site, advertiser, …", show_default=False)
@@ -46,7 +47,9 @@ def load(
         f"{phrases.count(report.rows_total, 'pair')} = {phrases.count(report.unique)} unique"
         f" + {phrases.count(report.duplicates, 'duplicate')} + {phrases.invalid_lines(report.invalid)}"
     )
-    rows = [(one.display_name, phrases.count(one.profile_count), "new" if one.created else "") for one in report.segments]
+    rows = [
+        (one.display_name, phrases.count(one.profile_count), "new" if one.created else "") for one in report.segments
+    ]
     foot = f"{phrases.count(report.identifiers, 'identifier')}, {phrases.count(report.new_identifiers)} of them new"
     return Answer(
         {**plain(report), "invalid_total": report.invalid_total},

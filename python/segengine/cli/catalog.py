@@ -21,7 +21,9 @@ CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=Fa
 AdgroupName = Annotated[
     str, typer.Argument(metavar="ADGROUP", show_default=False, help="`acme/spring/conquest`, or its integer id.")
 ]
-DisplayName = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="The display name.", show_default=False)]
+DisplayName = Annotated[
+    str | None, typer.Option("--name", metavar="TEXT", help="The display name.", show_default=False)
+]
 
 
 def _deleted(thing: Advertiser | Campaign | Adgroup) -> Answer:
@@ -76,7 +78,9 @@ def advertiser_delete(engine: Engine, name: AdvertiserName) -> Answer:
 @command(campaigns, "create", writes=True, creates=True)
 def campaign_create(
     engine: Engine,
-    name: Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="`acme/spring`; makes `acme` too.")],
+    name: Annotated[
+        str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="`acme/spring`; makes `acme` too.")
+    ],
     display_name: DisplayName = None,
     exist_ok: Annotated[bool, typer.Option("--exist-ok", help="Be content with one that exists.")] = False,
 ) -> Answer:
@@ -142,7 +146,8 @@ def adgroup_list(engine: Engine, name: CampaignName) -> Answer:
     found = list(campaign.adgroups)
     names = {one.name: one.display_name for one in campaign.segments}
     rows = (
-        (str(one.number), one.id, one.display_name, one.status, phrases.targeting(one.targeting, names)) for one in found
+        (str(one.number), one.id, one.display_name, one.status, phrases.targeting(one.targeting, names))
+        for one in found
     )
     return Answer(found, lambda: table(("NUMBER", "ID", "NAME", "STATUS", "WHO"), list(rows), numbers=(0,)))
 

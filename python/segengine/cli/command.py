@@ -1,9 +1,10 @@
 """How a function becomes a command: the options that all commands share, the engine, the printing, the exit code.
 
-A command is written as a plain function that returns an `Answer`, or prints by itself and returns None. A parameter of type `Engine` receives the engine that the options name, opened
-for the time of the call; one of type `Where` only its name (and takes a `directory` for ``--data``); all others are the command's own arguments, as typer reads
-them from their annotations. So the annotations of commands are looked at while the program runs, and these modules do
-without ``from __future__ import annotations``.
+A command is written as a plain function that returns an `Answer`, or prints by itself and returns None. A parameter of
+type `Engine` receives the engine that the options name, opened for the time of the call; one of type `Where` only its
+name (and takes a `directory` for ``--data``); all others are the command's own arguments, as typer reads them from
+their annotations. So the annotations of commands are looked at while the program runs, and these modules do without
+``from __future__ import annotations``.
 """
 
 import inspect
@@ -44,9 +45,7 @@ _COMMAND_TARGET = Annotated[
 ]
 _TIMEOUT = Annotated[
     float | None,
-    typer.Option(
-        "--timeout", metavar="SECONDS", min=0.001, help="How long a server may take.", rich_help_panel=_PANEL
-    ),
+    typer.Option("--timeout", metavar="SECONDS", min=0.001, help="How long a server may take.", rich_help_panel=_PANEL),
 ]
 _KEY_FILE = Annotated[
     str | None,

@@ -67,13 +67,16 @@ def match(
         "skipped": found.skipped,
         "elapsed_us": round(elapsed_us, 1),
     }
-    skipped = f" · {found.skipped} skipped" if found.skipped else ""
-    foot = (
-        f"{phrases.count(len(names), 'adgroup')} · {sum(known)} of {phrases.count(len(known), 'identifier')} known{skipped}"
-        f" · generation {found.generation} · {elapsed_us:,.0f} µs"
-    )
+    parts = [
+        phrases.count(len(names), "adgroup"),
+        f"{sum(known)} of {phrases.count(len(known), 'identifier')} known",
+        *([f"{found.skipped} skipped"] if found.skipped else []),
+        f"generation {found.generation}",
+        f"{elapsed_us:,.0f} µs",
+    ]
     rows = [(str(one["id"]), str(one["name"])) for one in adgroups]
-    return Answer(data, lambda: "\n".join([*([table(("NUMBER", "ADGROUP"), rows, numbers=(0,))] if rows else []), foot]))
+    shown = [table(("NUMBER", "ADGROUP"), rows, numbers=(0,))] if rows else []
+    return Answer(data, lambda: "\n".join([*shown, " · ".join(parts)]))
 
 
 def explain(
@@ -135,7 +138,9 @@ def _overlap_rows(found: Overlap, sets: list[str]) -> Iterable[list[str]]:
         yield [
             name,
             *(
-                phrases.size(int(found[row, column]), hidden=bool(found.below_minimum[row, column]), minimum=found.minimum)
+                phrases.size(
+                    int(found[row, column]), hidden=bool(found.below_minimum[row, column]), minimum=found.minimum
+                )
                 for column in range(len(sets))
             ),
         ]

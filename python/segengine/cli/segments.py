@@ -27,8 +27,12 @@ Name = Annotated[str, typer.Argument(metavar="SEGMENT", show_default=False, help
 def upload(
     engine: Engine,
     parent: Parent,
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Display name or id; made if absent.")],
-    file: Annotated[str, typer.Argument(metavar="FILE", show_default=False, help="CSV, txt, gz, zip, zst; `-` is stdin.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", show_default=False, help="Display name or id; made if absent.")
+    ],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", show_default=False, help="CSV, txt, gz, zip, zst; `-` is stdin.")
+    ],
     column: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="The column of the hashes, from 1.", show_default=False)
     ] = None,
@@ -57,7 +61,9 @@ def upload(
 def create(
     engine: Engine,
     parent: Parent,
-    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="Display name, unique in its parent.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", show_default=False, help="Display name, unique in its parent.")
+    ],
     id: Annotated[  # noqa: A002 - the word for it
         str, typer.Option("--id", metavar="ID", help="The id.", show_default="made from the name")
     ] = "",
@@ -113,11 +119,9 @@ def _facts(segment: Segment) -> Iterator[tuple[str, str]]:
 
 def _report_facts(report: UploadReport) -> Iterator[tuple[str, str]]:
     number = phrases.count
-    yield (
-        "last file",
-        f"{number(report.rows_total, 'line')} = {number(report.blank)} blank + {number(report.header)} header"
-        f" + {number(report.valid)} valid + {phrases.invalid_lines(report.invalid_reasons)}",
-    )
+    lines = f"{number(report.blank)} blank + {number(report.header)} header + {number(report.valid)} valid"
+    invalid = phrases.invalid_lines(report.invalid_reasons)
+    yield "last file", f"{number(report.rows_total, 'line')} = {lines} + {invalid}"
     yield "", f"{number(report.valid)} valid = {number(report.unique)} unique + {number(report.duplicate, 'duplicate')}"
     yield "change", f"{number(report.added)} added, {number(report.removed)} removed, {number(report.kept)} kept"
     for advice in report.advice:

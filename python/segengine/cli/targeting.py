@@ -103,7 +103,8 @@ def target(
     on_missing_exclude: Annotated[
         str | None,
         typer.Option(
-            metavar="hold|serve", help="While an excluded segment has no members yet: hold shows it to nobody.",
+            metavar="hold|serve",
+            help="While an excluded segment has no members yet: hold shows it to nobody.",
             show_default=False,
         ),
     ] = None,
@@ -149,7 +150,10 @@ def adgroup_answer(engine: Engine, adgroup: Adgroup) -> Answer:
         ("name", adgroup.display_name),
         ("status", adgroup.status),
         ("who", phrases.targeting(adgroup.targeting, names)),
-        ("people", f"{phrases.size(number.profile_count, hidden=number.below_minimum, minimum=number.minimum)} profiles"),
+        (
+            "people",
+            f"{phrases.size(number.profile_count, hidden=number.below_minimum, minimum=number.minimum)} profiles",
+        ),
         ("reach", phrases.percent(number.reach)),
         ("start", phrases.instant(adgroup.start) if adgroup.start else ""),
         ("end", phrases.instant(adgroup.end) if adgroup.end else ""),

@@ -21,7 +21,10 @@ def serve(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="DIR", envvar="SEGENGINE_DATA", show_envvar=False, show_default=False,
+            metavar="DIR",
+            envvar="SEGENGINE_DATA",
+            show_envvar=False,
+            show_default=False,
             help="The data directory.  [env: SEGENGINE_DATA]",
         ),
     ] = None,
@@ -37,17 +40,12 @@ def serve(
         raise Misuse("which data directory?", "segengine serve DIR, or set SEGENGINE_DATA")
     with segengine.serve(data, host=host, port=port, key_file=key_file) as server:
         signal.signal(signal.SIGTERM, _stop)
-        sys.stdout.write(f"{banner(data, server.target)}\n")
+        sys.stdout.write(f"{phrases.banner(segengine.__version__, data, server.target)}\n")
         sys.stdout.flush()
         try:
             server.wait()
         except KeyboardInterrupt:
             sys.stderr.write("\nstopping: running calls may end\n")
-
-
-def banner(data: str, target: str) -> str:
-    """Return the line that a server greets with."""
-    return f"segengine {segengine.__version__} · data {data.rstrip('/')}/ · gRPC {target} · no credentials: loopback only"
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
