@@ -85,6 +85,7 @@ from segengine.errors import (
 from segengine.explanation import Explanation, ExplanationNode
 from segengine.expression import Expression
 from segengine.identifiers import Identifiers
+from segengine.offline import verify_directory
 from segengine.opening import Engine, Server, aconnect, connect, open, sample, serve  # noqa: A004 - segengine.open
 from segengine.profile_set import IdentifierSet, ProfileSet
 from segengine.records import (
@@ -173,4 +174,5 @@ __all__ = [
     "open",
     "sample",
     "serve",
+    "verify_directory",
 ]

@@ -18,6 +18,7 @@ mod matching;
 mod offline;
 mod server;
 mod services;
+mod verifying;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,6 +41,8 @@ mod _segengine {
     use super::server::PyServer;
     #[pymodule_export]
     use super::services::ServerStream;
+    #[pymodule_export]
+    use super::verifying::verify_directory;
     use super::{lifetime, offline};
     use pyo3::prelude::*;
 
