@@ -107,7 +107,7 @@ def test_segments(told):
     assert "acme/spring/conquest" in text("segment", "delete", "acme/spring/abonnes-2018-01", code=1)
     text("segment", "create", "acme/spring", "Vide")
     assert text("segment", "delete", "acme/spring/vide") == "deleted acme/spring/vide\n"
-    assert [one["id"] for one in data("segment", "list", "acme/spring")] == ["abonnes-2018-01", "clients-actifs"]
+    assert [one["id"] for one in data("segment", "list", "acme/spring")] == ["clients-actifs", "abonnes-2018-01"]
 
 
 def test_an_upload_says_what_it_did(told, files):

@@ -168,7 +168,7 @@ def test_a_terminal_sees_progress_on_standard_error(data, environment):
 
 
 def test_help_is_there_and_the_guide_names_every_command(environment):
-    """`--help` says the exit codes; every command of every group has a sentence, and docs/guides/command-line.md has it."""
+    """`--help` says the exit codes; every command of every group has a sentence and a place in the guide."""
     found = subprocess.run(
         [SEGENGINE, "--help"], capture_output=True, text=True, env=environment, timeout=60, check=True
     )

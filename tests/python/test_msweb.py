@@ -50,7 +50,7 @@ def quoted(area):
 
 
 def draw(chance, visits):
-    """Return include groups and excludes: half of the areas drawn are among the most visited, so that answers differ."""
+    """Return include groups and excludes: most of the areas drawn are much visited, so that answers differ."""
     popular = sorted(visits, key=lambda area: -len(visits[area]))[:30]
 
     def areas(most):
@@ -89,7 +89,7 @@ def test_all_pairs_are_loaded(loaded, visits):
 
 
 def test_expressions_have_the_members_that_sets_have(loaded, visits):
-    """200 random expressions: members and counts are exactly those of Python's sets, asked as expression and adgroup."""
+    """200 random expressions: members and counts are exactly those of Python's sets, as expression and adgroup."""
     engine, _ = loaded
     chance = random.Random(1998)
     everybody = sorted(set().union(*visits.values()))
