@@ -103,12 +103,14 @@ def tell(engine: Engine, files: DemoFiles, plot: Plot) -> Told:
     explanation = engine.explain(files.visitor, f"{plot.campaign}/{plot.why_not}")
     reason = explanation.reasons[0] if explanation.reasons else str(explanation)
     ask = f'why{"" if explanation.matches else " not"} "{plot.why_not}"?'
-    print(f"   {ask:<{_LEFT - 3}} {reason}", flush=True)
+    head = f"   {ask}"
+    print(f"{head:<{_LEFT}} {reason}", flush=True)
     return Told(report, subscribers.profile_count, subscribers.reach, matches, reason)
 
 
 def _say(number: str, verb: str, subject: str, rest: str) -> None:
-    print(f"{number} {verb:<7} {subject:<{_LEFT - 10}} {rest}", flush=True)
+    head = f"{number} {verb:<7} {subject}"
+    print(f"{head:<{_LEFT}} {rest}", flush=True)
 
 
 def _who(plan: AdgroupPlan) -> str:

@@ -117,8 +117,10 @@ def test_nothing_is_drawn_where_no_terminal_is(data, environment):
         "segment",
         "upload",
         "acme/spring",
-        "N" * 200,
+        "N" * 150,
         str(data.parent / "actifs.csv"),
+        "--id",
+        "long",
     ]
     found = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=True)
     assert found.stderr == ""
@@ -132,7 +134,7 @@ def test_nothing_is_drawn_where_no_terminal_is(data, environment):
         check=True,
     )
     heading, row = listed.stdout.splitlines()
-    assert "N" * 200 in row
+    assert "N" * 150 in row
     assert not ANSI.search(heading)
 
 
