@@ -150,10 +150,11 @@ def _impression(engine: Engine, visitor: str, plot: Plot) -> tuple[str, ...]:
 def _upload(spring: Campaign, name: str, path: Path) -> tuple[Segment, UploadReport]:
     """Upload a file; on a terminal a bar grows as it goes, and gives way to the line that stays."""
     started = time.perf_counter()
-    with _growing(name, path.stat().st_size) as grow, path.open("rb") as file:
+    total = path.stat().st_size
+    with _growing(name, total) as grow, path.open("rb") as file:
         operation = spring.segments.upload(name, _Watched(file, grow), wait=False)
         for record in operation.watch():
-            grow(record.bytes)
+            grow(total * (1 + (record.fraction or 0)) / 2)
         segment = operation.result()
     seconds = time.perf_counter() - started
     report = segment.report

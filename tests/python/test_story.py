@@ -8,9 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import document
 import segengine
 from segengine import demo_files, story
 from segengine.errors import DirectoryLockedError, FailedPreconditionError
@@ -61,6 +63,10 @@ def test_the_story_ends(tmp_path):
     assert re.match(r"③ impression network:7f3c… +→ conquest, brand +generation \d+ +[\d,]+ µs", impression)
     assert re.match(r' +why not "loyalty"\? +✘ INCLUDE Abonnés - 2018-01: this user is not a member$', why)
     assert "\x1b" not in found.stdout
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    (shown,) = (block.text for block in document.blocks(readme) if block.text.startswith("segengine "))
+    port = r"127.0.0.1:\d+"
+    assert document.matches(re.sub(port, "…", shown), re.sub(port, "50051", found.stdout)), "README tells another story"
     assert segengine.verify_directory(tmp_path / "demo-data").sound
 
 
