@@ -83,7 +83,9 @@ def lines_of(error: SegengineError | Misuse, *, writes: bool) -> list[str]:
     tail = ""
     if writes:
         tail = "(whether it was done is not known)" if isinstance(error, _PERHAPS_DONE) else _UNCHANGED
-    if error.hint:
+    if error.hint and "nothing was changed" in error.hint:
+        lines.append(f"hint:  {error.hint}")  # the engine has said it already
+    elif error.hint:
         lines.append(f"hint:  {error.hint}" + (f"      {tail}" if tail else ""))
     elif tail:
         lines.append(f"       {tail}")
