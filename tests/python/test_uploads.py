@@ -95,13 +95,14 @@ def test_an_upload_that_is_not_waited_for_is_an_operation(engine, spring, lines)
     assert refused.cancel().state == "FAILED"
 
 
-def settled(segment):
-    """Return the segment when nothing fills it any more: a server learns a moment later that a caller has gone."""
+def when_free(upload, *arguments):
+    """Upload once nothing else fills the segment: a server learns a moment later that a caller has gone."""
     for _ in range(200):
-        if segment.refresh().status != "PROCESSING":
-            return segment
-        time.sleep(0.05)
-    raise AssertionError(f"{segment} is filled for ever")
+        try:
+            return upload(*arguments)
+        except segengine.ConflictError:
+            time.sleep(0.05)
+    raise AssertionError("the segment is filled for ever")
 
 
 def test_a_source_that_breaks_leaves_no_trace(spring, lines):
@@ -114,12 +115,11 @@ def test_a_source_that_breaks_leaves_no_trace(spring, lines):
     segment = spring.segments.upload("a", lines(0, 60))
     for error in (ZeroDivisionError, KeyboardInterrupt):
         with pytest.raises(error):
-            spring.segments.upload("a", breaking(error))
-        assert settled(segment).profile_count == 60
+            when_free(lambda error=error: segment.upload(breaking(error)))
     with pytest.raises(TypeError, match="never mix"):
-        spring.segments.upload("a", [*lines(0, 60), b"x"])
-    assert settled(segment).profile_count == 60
-    assert segment.upload(lines(0, 70)).profile_count == 70
+        when_free(lambda: segment.upload([*lines(0, 60), b"x"]))
+    fresh = when_free(segment.upload, lines(0, 70))
+    assert (fresh.profile_count, fresh.report.kept, fresh.report.added) == (70, 60, 10)
 
 
 def test_an_upload_that_takes_too_long_is_given_up(spring, lines):
@@ -132,8 +132,9 @@ def test_an_upload_that_takes_too_long_is_given_up(spring, lines):
 
     segment = spring.segments.upload("a", lines(0, 60))
     with pytest.raises((segengine.DeadlineExceededError, segengine.CanceledError)):
-        spring.segments.upload("a", slow(), timeout=0.5)
-    assert settled(segment).profile_count == 60
+        segment.upload(slow(), timeout=0.5)
+    fresh = when_free(segment.upload, lines(0, 70))
+    assert (fresh.profile_count, fresh.report.kept) == (70, 60)
 
 
 def test_two_segments_fill_at_once_and_one_does_not(spring, lines):
