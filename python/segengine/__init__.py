@@ -84,7 +84,7 @@ from segengine.errors import (
 )
 from segengine.explanation import Explanation, ExplanationNode
 from segengine.expression import Expression
-from segengine.identifiers import Identifiers
+from segengine.identifiers import Identifiers, email_md5
 from segengine.offline import verify_directory
 from segengine.opening import Engine, Server, aconnect, connect, open, sample, serve  # noqa: A004 - segengine.open
 from segengine.profile_set import IdentifierSet, ProfileSet
@@ -170,6 +170,7 @@ __all__ = [
     "__version__",
     "aconnect",
     "connect",
+    "email_md5",
     "errors",
     "open",
     "sample",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from segengine import _segengine
 from segengine.errors import InvalidInputError
 from segengine.ingest import arrow
 from segengine.v1 import identity_pb2
@@ -35,6 +36,27 @@ UNKNOWN_PROFILE = 4_294_967_295
 # A column stays well below the 4 MiB of one message; rows are bounded as well, for a row costs more than its bytes.
 COLUMN_BYTES_MAX = 2 << 20
 COLUMN_ROWS_MAX = 65_536
+
+
+def email_md5(address: str) -> str:
+    """Return the identifier of an e-mail address, as customer files hold it: normalised, then hashed.
+
+    Parameters
+    ----------
+    address : str
+        Surrounding space and case do not matter.
+
+    Raises
+    ------
+    InvalidInputError
+        For text that is no address; the message does not show it.
+
+    Examples
+    --------
+    >>> email_md5("  John_Smith@Gmail.com ")
+    'email_md5:ac862c981fee6b90654257051c4e197a'
+    """
+    return f"email_md5:{_segengine.email_md5(address)}"
 
 
 def kind_number(kind: str) -> int:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 from pyroaring import BitMap, FrozenBitMap
 
-from segengine.errors import FailedPreconditionError, InvalidInputError
+from segengine import _segengine
+from segengine.errors import CorruptedError, FailedPreconditionError, InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -143,10 +144,12 @@ def bitmap_of(ids: Iterable[int] | BitMap | FrozenBitMap | bytes) -> FrozenBitMa
         For bytes that are no bitmap in the portable format.
     """
     if isinstance(ids, bytes):
+        # Roaring's own reader trusts what it reads; these bytes may come from anywhere.
         try:
-            return FrozenBitMap.deserialize(ids)
-        except (ValueError, IndexError) as error:  # the latter for no bytes at all
-            raise InvalidInputError(f"no Roaring bitmap: {error}", hint="use the portable 32-bit format") from None
+            _segengine.check_portable(ids, "ids")
+        except CorruptedError as error:
+            raise InvalidInputError(error.message, field="ids", hint=error.hint) from None
+        return FrozenBitMap.deserialize(ids)
     return FrozenBitMap(ids)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import gc
 import pickle
+import re
 import weakref
 from pathlib import Path
 
@@ -44,6 +45,18 @@ class TestWholeness:
         }
         declared = {name for name in declared if not name.startswith("_")}
         assert {name for name in vars(native) if not name.startswith("_")} == declared
+        package = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
+        imported = {
+            name
+            for text in package
+            for line in re.findall(r"(?m)^ *from segengine\._segengine import (.+)$", text)
+            for name in line.split(", ")
+        }
+        named = {name for text in package for name in re.findall(r"_segengine\.(\w+)", text)}
+        # A stream is only ever given, by the engine.
+        assert declared - {"ServerStream"} <= imported | named
+        methods = {name for name in vars(native.Engine) if not name.startswith("_")} - {"path", "engine_id", "closed"}
+        assert all(any(f"native.{name}" in text or f"Engine.{name}" in text for text in package) for name in methods)
 
     def test_classes_are_frozen_and_documented(self, filled):
         """No attribute of a native object can be set, and each public name says what it is for."""

@@ -104,3 +104,8 @@ def test_bytes_that_are_no_bitmap_are_refused():
     """With what they should have been."""
     with pytest.raises(InvalidInputError, match="Roaring"):
         bitmap_of(b"nothing of the kind")
+    whole = profiles(range(0, 200_000, 3)).to_bytes()
+    assert len(bitmap_of(whole)) == 66_667
+    for wrong in (b"", whole[:-1], whole + b"x", whole[:4] + b"\xff\xff\xff\xff" + whole[8:]):
+        with pytest.raises(InvalidInputError, match="Roaring"):
+            bitmap_of(wrong)

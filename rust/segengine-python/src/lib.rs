@@ -32,18 +32,18 @@ mod _segengine {
     use super::batch::BatchMatch;
     #[pymodule_export]
     use super::engine::PyEngine;
+    use super::lifetime;
     #[cfg(debug_assertions)]
     #[pymodule_export]
     use super::offline::panic_for_a_test;
     #[pymodule_export]
-    use super::offline::{check_portable, normalise_email, sample_file};
+    use super::offline::{check_portable, email_md5, sample_file};
     #[pymodule_export]
     use super::server::PyServer;
     #[pymodule_export]
     use super::services::ServerStream;
     #[pymodule_export]
     use super::verifying::verify_directory;
-    use super::{lifetime, offline};
     use pyo3::prelude::*;
 
     /// The version of the engine, which is the package's.
@@ -53,7 +53,6 @@ mod _segengine {
 
     #[pymodule_init]
     fn start(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("limits", offline::limits(module.py())?)?;
         // PyO3 lists every name there; what is public is said by the stub, and an underscore.
         module.delattr("__all__")?;
         lifetime::follow_forks(module)

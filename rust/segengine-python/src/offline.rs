@@ -1,17 +1,10 @@
-//! What needs no open directory: the bounds, the sample file, and the forms of addresses and sets.
+//! What needs no open directory: the sample file, and the forms of addresses and sets.
 
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use segengine::Error;
 use segengine::engine::formats;
-use segengine::{Error, limits};
 
 use crate::errors::guarded;
-
-/// Every bound as (name, value, unit, reason).
-pub(crate) fn limits(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
-    let rows = limits::TABLE.iter().map(|(name, value, unit, reason)| (*name, *value, *unit, reason.trim()));
-    PyTuple::new(py, rows.collect::<Vec<_>>())
-}
 
 /// A customer file that uploads as it is.
 #[pyfunction]
@@ -21,9 +14,9 @@ pub(crate) fn sample_file() -> PyResult<String> {
 
 /// The MD5 of an address as customer files hold it: 32 hex digits.
 #[pyfunction]
-pub(crate) fn normalise_email(text: &str) -> PyResult<String> {
+pub(crate) fn email_md5(address: &str) -> PyResult<String> {
     guarded(|| {
-        let digest = formats::powerspace_md5(text).ok_or_else(|| {
+        let digest = formats::powerspace_md5(address).ok_or_else(|| {
             Error::invalid("the text is no e-mail address")
                 .field("email")
                 .hint("give one address, such as name@example.com")
