@@ -3,6 +3,9 @@
 //! What comes in is read in place: it must have the right dtype, one layout and no strides, and is refused by name
 //! otherwise, because a silent copy would hide what a call costs. What goes out owns its memory (so it outlives the
 //! engine), was not copied on the way, and is read-only: NumPy cannot unlock it, since the memory belongs to Rust.
+//!
+//! While a call that released the GIL reads an array, another thread of Python can write into it, as with any function of
+//! NumPy: the answer is then for whatever was read, and every number read is checked where it is used.
 
 use numpy::{
     Element, PyArray1, PyArray2, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
