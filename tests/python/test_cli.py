@@ -233,7 +233,7 @@ def test_upkeep(told):
     text, data = told
     assert data("info")["segments"] == 2
     assert re.search(r"^adgroups +1$", text("info"), re.MULTILINE)
-    assert data("limits")["REQUEST_IDENTIFIERS"]["value"] == 16
+    assert data("limits")["IDENTIFIERS_PER_REQUEST"]["value"] == 16
     sound = data("verify")
     assert (sound["sound"], sound["findings"]) == (True, [])
     assert text("verify").startswith("sound: ")
