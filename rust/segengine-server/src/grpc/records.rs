@@ -96,7 +96,8 @@ impl<'a> Mask<'a> {
 /// # Errors
 /// `InvalidInput` for a number that is none.
 pub(super) fn status(number: i32) -> Result<Option<management::Status>> {
-    match v1::Status::try_from(number) {
+    let known: Result<v1::Status, _> = number.try_into();
+    match known {
         Ok(v1::Status::Unspecified) => Ok(None),
         Ok(v1::Status::Active) => Ok(Some(management::Status::Active)),
         Ok(v1::Status::Paused) => Ok(Some(management::Status::Paused)),

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 use parking_lot::{Condvar, Mutex};
@@ -164,19 +164,20 @@ impl Engine {
     /// # Errors
     /// As [`Self::operation`].
     pub fn wait_operation(&self, caller: &Caller, number: u64, patience: Duration) -> Result<OperationView> {
-        let deadline = Instant::now() + patience;
+        let patience_ms = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+        let deadline = self.now().0.saturating_add(patience_ms);
         loop {
             let found = self.operation(caller, number)?;
-            if found.done() {
+            let left = u64::try_from(deadline.saturating_sub(self.now().0)).unwrap_or_default();
+            if found.done() || left == 0 {
                 return Ok(found);
             }
             let mut works = self.inner.operations.works.lock();
-            if works.contains_key(&number) && self.inner.operations.ended.wait_until(&mut works, deadline).timed_out() {
-                drop(works);
-                return self.operation(caller, number);
-            }
-            if Instant::now() >= deadline {
-                drop(works);
+            // Whoever ends the work writes its record, takes it out under this lock, then rings.
+            let over = !works.contains_key(&number)
+                || self.inner.operations.ended.wait_for(&mut works, Duration::from_millis(left)).timed_out();
+            drop(works);
+            if over {
                 return self.operation(caller, number);
             }
         }
