@@ -67,7 +67,8 @@ def link(
 ) -> Answer:
     """Link pairs of identifiers that belong to one person; all of them or none."""
     report = engine.link(file, seen=None if seen is None else _day(seen))
-    return _linked(report, "linked")
+    note = "" if seen is not None else "\nwithout --seen this makes nobody reachable who was not"
+    return _linked(report, "linked", note)
 
 
 def unlink(engine: Engine, file: Pairs) -> Answer:
@@ -75,7 +76,7 @@ def unlink(engine: Engine, file: Pairs) -> Answer:
     return _linked(engine.unlink(file), "unlinked")
 
 
-def _linked(report: LinkReport, verb: str) -> Answer:
+def _linked(report: LinkReport, verb: str, note: str = "") -> Answer:
     parts = [
         f"{phrases.count(report.pairs, 'pair')}: {phrases.count(report.changed)} {verb}",
         f"{phrases.count(report.unchanged)} were so already",
@@ -83,7 +84,7 @@ def _linked(report: LinkReport, verb: str) -> Answer:
     ]
     if report.dissolved:
         parts.append(f"{phrases.count(report.dissolved, 'shared device')} dissolved")
-    return Answer(report, " · ".join(parts))
+    return Answer(report, " · ".join(parts) + note)
 
 
 def _day(text: str) -> dt.date:

@@ -83,13 +83,12 @@ def lines_of(error: SegengineError | Misuse, *, writes: bool) -> list[str]:
     tail = ""
     if writes:
         tail = "(whether it was done is not known)" if isinstance(error, _PERHAPS_DONE) else _UNCHANGED
-    if error.hint and "nothing was changed" in error.hint:
-        lines.append(f"hint:  {error.hint}")  # the engine has said it already
-    elif error.hint:
-        lines.append(f"hint:  {error.hint}" + (f"      {tail}" if tail else ""))
-    elif tail:
-        lines.append(f"       {tail}")
-    return lines
+    hint = f"hint:  {error.hint}" if error.hint else ""
+    if not tail or "nothing was changed" in hint:  # the engine may have said it already
+        return [*lines, hint] if hint else lines
+    if not hint or "\n" in hint:
+        return [*lines, *([hint] if hint else []), f"       {tail}"]
+    return [*lines, f"{hint}      {tail}"]
 
 
 def refuse(error: SegengineError | Misuse, *, writes: bool, as_json: bool) -> int:
