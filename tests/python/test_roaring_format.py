@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pyroaring import BitMap
 
-from segengine import ProfileSet, _segengine
+from segengine import ProfileSet, _segengine, email_md5
 from segengine.errors import CorruptedError, InvalidInputError
 from segengine.profile_set import bitmap_of
 
@@ -134,7 +134,7 @@ def test_the_email_vectors_pass_through_python():
     plain, gmail = 0, 0
     for address, normalised in email_vectors():
         own = address.strip().lower()
-        assert _segengine.normalise_email(address) == hashlib.md5(own.encode()).hexdigest()
+        assert email_md5(address) == f"email_md5:{hashlib.md5(own.encode()).hexdigest()}"
         domain = own.partition("@")[2]
         assert normalised == own or domain in {"gmail.com", "googlemail.com"}, domain
         plain, gmail = plain + (normalised == own), gmail + (normalised != own)
@@ -149,6 +149,6 @@ def test_what_is_no_address_is_refused():
         if text.strip() == "...@gmail.com":
             continue  # Gmail's rule leaves nothing of it; without that rule it is an address
         with pytest.raises(InvalidInputError, match="no e-mail address") as caught:
-            _segengine.normalise_email(text)
+            email_md5(text)
         assert not text.strip() or text.strip() not in str(caught.value)
     assert len(invalid) == 5
