@@ -221,7 +221,7 @@ def start(data: Path) -> Server:
     try:
         return segengine.serve(data, port=PORT)
     except FailedPreconditionError as error:
-        if "port" not in f"{error}{error.field}" and str(PORT) not in str(error):
+        if error.field != "listen":
             raise
         return segengine.serve(data, port=0)
 

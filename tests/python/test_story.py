@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +117,18 @@ def test_only_a_directory_of_an_earlier_story_is_made_anew(tmp_path):
     assert not (tmp_path / "served").exists()
     assert not (tmp_path / "served.key").exists()
     story.renew(tmp_path / "never-made")
+
+
+def test_a_port_in_use_is_no_obstacle(tmp_path):
+    """With the usual port taken, by whomever, the story is told on a free one."""
+    with contextlib.closing(socket.socket()) as other:
+        with contextlib.suppress(OSError):
+            other.bind(("127.0.0.1", story.PORT))
+            other.listen()
+        with story.start(tmp_path / "data") as server:
+            assert server.target.rpartition(":")[2] != str(story.PORT)
+            with segengine.connect(server.target) as engine:
+                assert list(engine.campaigns) == []
 
 
 def test_the_story_serves_until_ctrl_c(tmp_path):
