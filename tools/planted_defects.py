@@ -1,4 +1,4 @@
-"""Plant one defect for each invariant and see the test that shows the invariant fail: `make defects`.
+"""Plant one defect for each invariant and operator, and see its test fail: `make defects`.
 
 A test that no defect fails shows nothing. Each entry names the sentence of docs/concepts/invariants.md, a replacement
 in one file, and the test that must then fail. The defects are planted in a copy of the tree under target/, built in a
@@ -22,14 +22,15 @@ SOURCES = "rust/segengine/src"
 
 @dataclass(frozen=True)
 class Defect:
-    """A defect: what it breaks, where, and the test that must see it."""
+    """A defect: the invariant (or, from 101, the operator) that it breaks, where, and the test that must see it."""
 
-    invariant: int
+    number: int
     what: str
     file: str
     before: str
     after: str
     test: str
+    suite: str = "--lib"
 
 
 DEFECTS = (
@@ -181,6 +182,84 @@ DEFECTS = (
     ),
 )
 
+ORACLE = "the_index_equals_the_oracle_on_a_dense_universe"
+
+# Each operator, flipped in the index, in the programs and in the evaluator that judges them.
+OPERATORS = (
+    Defect(
+        101,
+        "planes are joined by OR",
+        "targeting/planes.rs",
+        "*word &= plane",
+        "*word |= plane",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        102,
+        "excludes are not negated",
+        "targeting/planes.rs",
+        "*word &= !excluded",
+        "*word &= excluded",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        103,
+        "a posting clears its bit",
+        "targeting/planes.rs",
+        "*word |= 1 << (position % 64);",
+        "*word &= !(1 << (position % 64));",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        104,
+        "a list of a program holds when all of it is held",
+        "targeting/program.rs",
+        "fold(false, |any, &segment| any | is_held",
+        "fold(true, |any, &segment| any & is_held",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        105,
+        "a program's excludes are includes",
+        "targeting/program.rs",
+        ".map(|excluded| !excluded)",
+        ".map(|excluded| excluded)",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        106,
+        "a NOT of a nested program keeps its targets",
+        "targeting/program.rs",
+        "=> (*if_false, *if_true),",
+        "=> (*if_true, *if_false),",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        107,
+        "the evaluator's AND is an OR",
+        "expression/tree.rs",
+        "values.into_iter().all(|value| value)",
+        "values.iter().copied().any(|value| value)",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        108,
+        "the evaluator's NOT is none",
+        "expression/tree.rs",
+        "|value| !value,",
+        "|value| value,",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+)
+
 # Some need a second replacement.
 ALSO = {
     9: (
@@ -217,7 +296,7 @@ def plant(file: str, before: str, after: str) -> str:
     return sound
 
 
-def run(test: str) -> tuple[bool, str]:
+def run(test: str, suite: str) -> tuple[bool, str]:
     """Whether the test passes in the copy, and what was printed."""
     command = [
         ROOT / "tools" / "cargo.sh",
@@ -226,7 +305,7 @@ def run(test: str) -> tuple[bool, str]:
         "--locked",
         "-p",
         "segengine",
-        "--lib",
+        suite,
         "--no-fail-fast",
         test,
     ]
@@ -251,17 +330,17 @@ def try_defect(defect: Defect) -> bool:
     """Plant, run, take back; true when the test failed as a test and not as a build."""
     files = [
         (defect.file, defect.before, defect.after),
-        *([ALSO[defect.invariant]] if defect.invariant in ALSO else []),
+        *([ALSO[defect.number]] if defect.number in ALSO else []),
     ]
     sound = {}
     for file, before, after in files:
         text = plant(file, before, after)
         sound.setdefault(file, text)
-    passed, printed = run(defect.test)
+    passed, printed = run(defect.test, defect.suite)
     for file, text in sound.items():
         (TREE / SOURCES / file).write_text(text, encoding="utf-8")
     caught = not passed and "FAIL" in printed
-    print(f"{'caught' if caught else 'NOT CAUGHT':10}  {defect.invariant:2}  {defect.what}", flush=True)
+    print(f"{'caught' if caught else 'NOT CAUGHT':10}  {defect.number:2}  {defect.what}", flush=True)
     if not caught:
         print(printed[-3_000:], flush=True)
     return caught
@@ -271,11 +350,13 @@ def main() -> int:
     """Try the defects (those whose numbers are given, or all)."""
     chosen = {int(number) for number in sys.argv[1:]}
     copy_tree()
-    passed, printed = run(" ".join(sorted({defect.test for defect in DEFECTS})).split(" ", maxsplit=1)[0])
-    if not passed:
-        print(printed[-3_000:])
-        sys.exit("error: the tests do not pass without a defect")
-    missed = [defect for defect in DEFECTS if (not chosen or defect.invariant in chosen) and not try_defect(defect)]
+    todo = [defect for defect in (*DEFECTS, *OPERATORS) if not chosen or defect.number in chosen]
+    for suite in sorted({defect.suite for defect in todo}):
+        passed, printed = run(next(defect.test for defect in todo if defect.suite == suite), suite)
+        if not passed:
+            print(printed[-3_000:])
+            sys.exit("error: the tests do not pass without a defect")
+    missed = [defect for defect in todo if not try_defect(defect)]
     print(f"{len(missed)} defects were not caught")
     return 1 if missed else 0
 
