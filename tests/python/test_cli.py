@@ -390,7 +390,7 @@ def test_keys_for_machines_are_stable(told):
     assert set(count) == {
         "expression", "profile_count", "reachable_count", "reach", "below_minimum", "minimum", "as_of",
     }  # fmt: skip
-    assert set(data("match", "network:u1")) == {"adgroups", "generation", "identified", "skipped", "elapsed_us"}
+    assert set(data("match", "network:u1")) == {"adgroups", "generation", "identified", "skipped"}
     assert set(data("overlap", "acme/spring", "clients-actifs")) == {
         "names", "matrix", "below_minimum", "minimum", "as_of",
     }  # fmt: skip

@@ -1,6 +1,5 @@
 """`segengine match|explain|count|overlap …`: what an engine is asked."""
 
-import time
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -54,9 +53,7 @@ def match(
     if chosen is not None and candidates != ["none"] and not chosen:
         raise Misuse("--candidates: no adgroup is named", "write --candidates 12,31,7; `none` answers nothing")
     numbers = _context(engine, context)
-    started = time.perf_counter()
     found = engine.match(*identifiers, candidates=chosen, context=numbers)
-    elapsed_us = (time.perf_counter() - started) * 1e6
     names = found.names()
     known = [bool(found.identified >> position & 1) for position in range(len(identifiers))]
     adgroups = [{"id": number, "name": name} for number, name in zip(found, names, strict=True)]
@@ -65,14 +62,12 @@ def match(
         "generation": found.generation,
         "identified": known,
         "skipped": found.skipped,
-        "elapsed_us": round(elapsed_us, 1),
     }
     parts = [
         phrases.count(len(names), "adgroup"),
         f"{sum(known)} of {phrases.count(len(known), 'identifier')} known",
         *([f"{found.skipped} skipped"] if found.skipped else []),
         f"generation {found.generation}",
-        f"{elapsed_us:,.0f} µs",
     ]
     rows = [(str(one["id"]), str(one["name"])) for one in adgroups]
     shown = [table(("NUMBER", "ADGROUP"), rows, numbers=(0,))] if rows else []
