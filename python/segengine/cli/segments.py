@@ -1,6 +1,6 @@
 """`segengine segment …`: customer files as segments."""
 
-import sys
+import io
 import time
 from collections.abc import Iterator
 from typing import Annotated
@@ -41,7 +41,7 @@ def upload(
     ] = "",
 ) -> Answer:
     """Replace all members of a segment by a customer file: one MD5 of a lower-case e-mail for each line."""
-    source = sys.stdin.buffer if file == "-" else file
+    source = _standard_input() if file == "-" else file
     started = time.monotonic()
     segment = named.place(engine, parent).segments.upload(name, source, id=id, column=column)
     seconds = time.monotonic() - started
@@ -55,6 +55,16 @@ def upload(
         lines.append(phrases.upload(segment, report))
         lines.extend(phrases.warnings(report))
     return Answer(segment, "\n".join(lines))
+
+
+def _standard_input() -> io.RawIOBase:
+    """Return standard input without Python's buffer.
+
+    Behind gRPC it is read by a thread that Ctrl-C leaves behind; at exit Python would wait for the lock of the buffer.
+    """
+    raw = io.FileIO(0, closefd=False)
+    raw.name = "standard input"
+    return raw
 
 
 @command(app, "create", writes=True)

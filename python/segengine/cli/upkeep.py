@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import segengine
-from segengine import Engine, VerifyReport, phrases
+from segengine import Engine, Finding, VerifyReport, phrases
 from segengine.cli.answer import Answer, facts, plain, table
 from segengine.cli.command import command
 from segengine.cli.refusal import FAILED, Misuse
@@ -85,11 +85,17 @@ def _verify_text(report: VerifyReport) -> str:
     if report.sound:
         return f"sound: {looked_at}"
     rows = [
-        (one.file or "in memory", "" if one.offset is None else f"byte {one.offset:,}", one.message)
+        (one.file or "in memory", "" if one.offset is None else f"byte {one.offset:,}", _without_place(one))
         for one in report.findings
     ]
     head = f"damaged: {phrases.count(len(rows), 'finding')} in {looked_at}"
-    return f"{head}\n{table(('FILE', 'AT', 'WHAT'), rows)}"
+    foot = "nothing was repaired: restore from a backup what is damaged"
+    return f"{head}\n{table(('FILE', 'AT', 'WHAT'), rows)}\n{foot}"
+
+
+def _without_place(finding: Finding) -> str:
+    """Return what is wrong, without the file and the byte, which have columns of their own."""
+    return finding.message.removeprefix(f"{finding.file}: ").removeprefix(f"damaged at byte {finding.offset}: ")
 
 
 def info(engine: Engine) -> Answer:
