@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import datetime as dt
 import fcntl
+import io
 import os
 import shutil
 import signal
@@ -235,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no ✓ shows another mark
     try:
         _run(given.data, once=given.once)
     except SegengineError as error:
@@ -271,7 +274,10 @@ def _run(data: Path | None, *, once: bool) -> None:
 def _program() -> str:
     """Return how a person here calls the command line."""
     beside = Path(sys.executable).with_name("segengine")
-    return os.path.relpath(beside) if beside.exists() else "segengine"
+    if not beside.exists():
+        return "segengine"
+    short = os.path.relpath(beside)
+    return str(beside) if short.startswith("..") else short
 
 
 if __name__ == "__main__":

@@ -153,6 +153,21 @@ def test_nothing_is_drawn_where_no_terminal_is(data, environment):
     assert not ANSI.search(heading)
 
 
+def test_a_narrow_encoding_is_no_obstacle(data, environment):
+    """Where the terminal's encoding has no mark for a word of ours, another one is shown, and nothing fails."""
+    with segengine.open(data) as engine:
+        engine.campaigns.get("acme/spring").adgroups.create("brand")
+    found = subprocess.run(
+        [SEGENGINE, "--data", str(data), "explain", "network:1", "acme/spring/brand"],
+        capture_output=True,
+        env={**environment, "PYTHONIOENCODING": "latin-1"},
+        timeout=60,
+        check=False,
+    )
+    assert (found.returncode, found.stderr) == (0, b"")
+    assert found.stdout.startswith(b"? acme/spring/brand: the user matches")
+
+
 def test_a_terminal_sees_progress_on_standard_error(data, environment):
     """On a terminal the upload draws a bar on standard error; standard output stays a plain answer."""
     command = [

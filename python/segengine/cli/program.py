@@ -4,6 +4,7 @@ typer reads the arguments; what it says of a wrong command line is said in our t
 every refusal of this program looks the same.
 """
 
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -71,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         By default those of the process.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✘ shows another mark, and no traceback
     try:
         code = typer.main.get_command(app).main(given, prog_name="segengine", standalone_mode=False)
     except _USAGE_ERROR as error:
