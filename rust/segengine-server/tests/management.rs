@@ -78,13 +78,13 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
-fn groups(include: &[&str], exclude: &[&str]) -> Option<v1::UserTargeting> {
+fn groups(include: &[&str], exclude: &[&str]) -> v1::UserTargeting {
     let include = vec![v1::SegmentGroup { segments: owned(include) }];
-    Some(v1::UserTargeting { form: Some(Form::Groups(v1::TargetingGroups { include, exclude: owned(exclude) })) })
+    v1::UserTargeting { form: Some(Form::Groups(v1::TargetingGroups { include, exclude: owned(exclude) })) }
 }
 
-fn expression(text: &str) -> Option<v1::UserTargeting> {
-    Some(v1::UserTargeting { form: Some(Form::Expression(text.to_owned())) })
+fn expression(text: &str) -> v1::UserTargeting {
+    v1::UserTargeting { form: Some(Form::Expression(text.to_owned())) }
 }
 
 fn named(display_name: &str) -> v1::Adgroup {
@@ -98,7 +98,7 @@ fn header() -> Part {
 fn chunk(names: impl Iterator<Item = u32>) -> Part {
     let adgroups = names.map(|number| v1::AdgroupSpec {
         display_name: format!("g{number}"),
-        targeting: groups(&["abonnes"], &[]),
+        targeting: Some(groups(&["abonnes"], &[])),
         ..Default::default()
     });
     Part::Chunk(v1::UpsertChunk { adgroups: adgroups.collect() })
@@ -113,14 +113,14 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Failure>) -> (segengine::Error
 #[test]
 fn an_adgroup_comes_back_as_it_was_written_with_names_and_warnings() {
     let house = House::furnished();
-    let targeting = groups(&["Clients actifs"], &["abonnes"]);
+    let targeting = Some(groups(&["Clients actifs"], &["abonnes"]));
     let status = v1::Status::Paused.into();
     let end_time = Some(prost_types::Timestamp { seconds: 4_000_000_000, nanos: 5_000_000 });
     let made = house.adgroup(v1::Adgroup { targeting, status, end_time, ..named("Conquête") }).unwrap();
     let spring = "advertisers/acme/campaigns/spring";
     assert_eq!((made.name.as_str(), made.id), (format!("{spring}/adgroups/conquete").as_str(), 1));
     let include = format!("{spring}/segments/clients-actifs");
-    assert_eq!(made.targeting, groups(&[&include], &[&format!("{spring}/segments/abonnes")]));
+    assert_eq!(made.targeting, Some(groups(&[&include], &[&format!("{spring}/segments/abonnes")])));
     assert_eq!((made.status, made.end_time, made.start_time), (status, end_time, None));
     assert_eq!(made.on_missing_exclude, v1::OnMissingExclude::Hold as i32);
     let codes: Vec<&str> = made.warnings.iter().map(|warning| warning.code.as_str()).collect();
@@ -148,7 +148,7 @@ fn an_adgroup_comes_back_as_it_was_written_with_names_and_warnings() {
 fn an_update_changes_the_fields_of_its_mask_and_no_other() {
     let house = House::furnished();
     let start_time = Some(prost_types::Timestamp { seconds: 1, nanos: 0 });
-    let made = house.adgroup(v1::Adgroup { start_time, targeting: expression("abonnes"), ..named("x") }).unwrap();
+    let made = house.adgroup(v1::Adgroup { start_time, targeting: Some(expression("abonnes")), ..named("x") }).unwrap();
     let of = |adgroup: v1::Adgroup| v1::Adgroup { name: made.name.clone(), ..adgroup };
     // Without a mask: what is set.
     let changed = house.update(of(named("y")), None).unwrap();
@@ -239,7 +239,7 @@ fn lists_go_page_by_page() {
 #[test]
 fn a_used_segment_stays_and_the_refusal_names_its_adgroups() {
     let house = House::furnished();
-    let made = house.adgroup(v1::Adgroup { targeting: expression("!\"Abonnés\""), ..named("brand") }).unwrap();
+    let made = house.adgroup(v1::Adgroup { targeting: Some(expression("!\"Abonnés\"")), ..named("brand") }).unwrap();
     let delete = |name: &str| {
         let request = v1::DeleteSegmentRequest { name: name.to_owned(), ..Default::default() };
         house.call::<v1::DeleteSegmentResponse>("Segments/DeleteSegment", &request)
@@ -263,7 +263,7 @@ fn an_upsert_is_all_or_nothing_over_any_number_of_chunks() {
     let again = house.upsert(parts).unwrap();
     assert_eq!((again.ids, again.created, again.updated), (done.ids, 0, 1_000));
     let wrong =
-        v1::AdgroupSpec { display_name: "x".to_owned(), targeting: groups(&["none"], &[]), ..Default::default() };
+        v1::AdgroupSpec { display_name: "x".to_owned(), targeting: Some(groups(&["none"], &[])), ..Default::default() };
     let no_form = v1::AdgroupSpec { targeting: Some(v1::UserTargeting { form: None }), ..wrong.clone() };
     let last = |spec: &v1::AdgroupSpec| {
         let last = Part::Chunk(v1::UpsertChunk { adgroups: vec![spec.clone()] });

@@ -206,7 +206,7 @@ class AsyncSegments:
     def list(
         self, parent: Place | None = None, *, page_size: int = 0, min_revision: int = 0
     ) -> AsyncIterator[AsyncSegment]:
-        """Return a lazy iterator over the segments of the parent, by id."""
+        """Return a lazy iterator over the segments of the parent, as they were created."""
         request = segments_pb2.ListSegmentsRequest(
             parent=place_name(parent) or self._needs_parent(), page_size=page_size, min_revision=min_revision
         )

@@ -226,7 +226,7 @@ class Adgroups:
     def list(
         self, campaign: Place | None = None, *, page_size: int = 0, min_revision: int = 0
     ) -> Iterator[Adgroup]:
-        """Return a lazy iterator over the adgroups of the campaign, by id."""
+        """Return a lazy iterator over the adgroups of the campaign, by integer id."""
         request = campaigns_pb2.ListAdgroupsRequest(
             parent=place_name(campaign) or self._needs_parent(), page_size=page_size, min_revision=min_revision
         )

@@ -124,7 +124,7 @@ class Advertisers:
         return Advertiser(self._engine, advertiser_record(answer.advertisers[0]))
 
     def list(self, *, page_size: int = 0, min_revision: int = 0) -> Iterator[Advertiser]:
-        """Return a lazy iterator over all, by id."""
+        """Return a lazy iterator over all, as they were created."""
         request = campaigns_pb2.ListAdvertisersRequest(page_size=page_size, min_revision=min_revision)
         return entries(
             self._engine._transport,

@@ -2467,7 +2467,7 @@ pub mod segments_client {
                 .insert(GrpcMethod::new("segengine.v1.Segments", "GetSegment"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists the segments of a campaign or those shared at an advertiser, by id.
+        /// Lists the segments of a campaign or those shared at an advertiser, in the order of their creation.
         pub async fn list_segments(
             &mut self,
             request: impl tonic::IntoRequest<super::ListSegmentsRequest>,
@@ -2755,7 +2755,7 @@ pub mod segments_server {
             &self,
             request: tonic::Request<super::GetSegmentRequest>,
         ) -> std::result::Result<tonic::Response<super::Segment>, tonic::Status>;
-        /// Lists the segments of a campaign or those shared at an advertiser, by id.
+        /// Lists the segments of a campaign or those shared at an advertiser, in the order of their creation.
         async fn list_segments(
             &self,
             request: tonic::Request<super::ListSegmentsRequest>,
@@ -5567,7 +5567,7 @@ pub mod campaigns_client {
                 .insert(GrpcMethod::new("segengine.v1.Campaigns", "GetAdvertiser"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists advertisers by id; a credential of one advertiser sees that one.
+        /// Lists advertisers in the order of their creation; a credential of one advertiser sees that one.
         pub async fn list_advertisers(
             &mut self,
             request: impl tonic::IntoRequest<super::ListAdvertisersRequest>,
@@ -5683,7 +5683,7 @@ pub mod campaigns_client {
                 .insert(GrpcMethod::new("segengine.v1.Campaigns", "GetCampaign"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists the campaigns of an advertiser by id.
+        /// Lists the campaigns of an advertiser in the order of their creation.
         pub async fn list_campaigns(
             &mut self,
             request: impl tonic::IntoRequest<super::ListCampaignsRequest>,
@@ -5799,7 +5799,7 @@ pub mod campaigns_client {
                 .insert(GrpcMethod::new("segengine.v1.Campaigns", "GetAdgroup"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists the adgroups of a campaign by id.
+        /// Lists the adgroups of a campaign by integer id.
         pub async fn list_adgroups(
             &mut self,
             request: impl tonic::IntoRequest<super::ListAdgroupsRequest>,
@@ -5949,7 +5949,7 @@ pub mod campaigns_server {
             &self,
             request: tonic::Request<super::GetAdvertiserRequest>,
         ) -> std::result::Result<tonic::Response<super::Advertiser>, tonic::Status>;
-        /// Lists advertisers by id; a credential of one advertiser sees that one.
+        /// Lists advertisers in the order of their creation; a credential of one advertiser sees that one.
         async fn list_advertisers(
             &self,
             request: tonic::Request<super::ListAdvertisersRequest>,
@@ -5980,7 +5980,7 @@ pub mod campaigns_server {
             &self,
             request: tonic::Request<super::GetCampaignRequest>,
         ) -> std::result::Result<tonic::Response<super::Campaign>, tonic::Status>;
-        /// Lists the campaigns of an advertiser by id.
+        /// Lists the campaigns of an advertiser in the order of their creation.
         async fn list_campaigns(
             &self,
             request: tonic::Request<super::ListCampaignsRequest>,
@@ -6011,7 +6011,7 @@ pub mod campaigns_server {
             &self,
             request: tonic::Request<super::GetAdgroupRequest>,
         ) -> std::result::Result<tonic::Response<super::Adgroup>, tonic::Status>;
-        /// Lists the adgroups of a campaign by id.
+        /// Lists the adgroups of a campaign by integer id.
         async fn list_adgroups(
             &self,
             request: tonic::Request<super::ListAdgroupsRequest>,
