@@ -431,3 +431,25 @@ fn an_advertisers_key_sees_of_a_small_segment_only_that_it_is_small() {
     let listed = house.engine.segments(&console(0), &parent("acme/spring"), &PageRequest::default()).unwrap();
     assert_eq!(listed.items.iter().map(|item| item.size.profile_count).collect::<Vec<_>>(), [50, 0]);
 }
+
+#[test]
+fn of_many_who_create_one_name_at_once_one_does_and_all_may_have_it() {
+    let house = House::furnished();
+    let create = |exist_ok| {
+        let name = NewName { exist_ok, ..NewName::of("Contested") };
+        let new = NewSegment { name };
+        house.engine.create_segment(&admin(), &parent("acme/spring"), &new, &Mutation::default())
+    };
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| create(false))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let made: Vec<_> = outcomes.iter().flatten().collect();
+    assert_eq!((made.len(), outcomes.len()), (1, 8));
+    assert!(outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).all(|error| error.kind() == AlreadyExists));
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| create(true))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect()
+    });
+    assert!(found.iter().all(|found| found == made[0]));
+}
