@@ -107,6 +107,16 @@ mod tests {
     }
 
     #[test]
+    fn connections_are_spread_over_all_sockets() {
+        let (address, sockets) = claim("127.0.0.1:0".parse().unwrap(), 2).unwrap();
+        let connections: Vec<_> = (0..64).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+        let accepted = sockets.iter().map(|socket| std::iter::from_fn(|| socket.accept().ok()).count());
+        let accepted: Vec<usize> = accepted.collect();
+        assert_eq!(accepted.iter().sum::<usize>(), connections.len());
+        assert!(accepted.iter().all(|&count| count > 0), "{accepted:?}");
+    }
+
+    #[test]
     fn an_address_is_told_from_a_slip() {
         assert_eq!(address("127.0.0.1:50051").unwrap().port(), 50_051);
         for wrong in ["", "50051", "127.0.0.1", "127.0.0.1:port", "127.0.0.1:99999"] {

@@ -1,12 +1,15 @@
 //! The engine itself: its facts, its bounds, and whether its files are whole.
 
-use segengine::{Error, Result, limits};
+use segengine::engine::caller::Caller;
+use segengine::engine::{Engine, VerifyStep};
+use segengine::{Result, limits};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::Services;
-use crate::v1;
+use super::streams::Outgoing;
 use crate::v1::admin_server::Admin;
+use crate::v1::{self, verify_response::Part};
 
 /// The service.
 pub(crate) struct AdminService(pub(crate) Services);
@@ -16,11 +19,11 @@ impl Admin for AdminService {
     type VerifyStream = ReceiverStream<Result<v1::VerifyResponse, Status>>;
 
     async fn get_info(&self, request: Request<v1::GetInfoRequest>) -> Result<Response<v1::Info>, Status> {
-        self.0.answer(request, |_, _, _| Err(Error::internal("not there yet"))).await
+        self.0.answer(request, |engine, caller, _| info(engine, caller)).await
     }
 
     async fn verify(&self, request: Request<v1::VerifyRequest>) -> Result<Response<Self::VerifyStream>, Status> {
-        self.0.give_out(request, |_, _, _, _| Err(Error::internal("not there yet")))
+        self.0.give_out(request, |engine, caller, _, parts| verify(engine, caller, parts))
     }
 
     async fn get_limits(&self, _: Request<v1::GetLimitsRequest>) -> Result<Response<v1::Limits>, Status> {
@@ -32,4 +35,51 @@ impl Admin for AdminService {
         };
         Ok(Response::new(v1::Limits { limits: limits::TABLE.iter().map(limit).collect() }))
     }
+}
+
+fn info(engine: &Engine, caller: &Caller) -> Result<v1::Info> {
+    let found = engine.info(caller)?;
+    Ok(v1::Info {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        engine_id: found.engine_id.to_string(),
+        data_directory: found.data_directory,
+        generation: found.generation.0,
+        revision: found.revision.0,
+        link_epoch: found.link_epoch.0,
+        identifiers: found.identifiers,
+        links: found.links,
+        memberships: found.memberships,
+        advertisers: found.advertisers,
+        campaigns: found.campaigns,
+        segments: found.segments,
+        adgroups: found.adgroups,
+        poisoned: found.poisoned,
+        notices: engine.notices().to_vec(),
+    })
+}
+
+/// Verifies and tells each step as it goes. A caller that goes away is told no more; the verification itself ends by
+/// itself, because it changes nothing.
+fn verify(engine: &Engine, caller: &Caller, parts: &mut Outgoing<v1::VerifyResponse>) -> Result<()> {
+    let mut listening = true;
+    let mut tell = |part| listening = listening && parts.send(v1::VerifyResponse { part: Some(part) });
+    let verified = engine.verify(caller, &mut |step| {
+        tell(match step {
+            VerifyStep::Progress { phase, done, total } => {
+                Part::Progress(v1::VerifyProgress { phase: phase.to_owned(), done, total })
+            }
+            VerifyStep::Found(finding) => Part::Finding(v1::VerifyFinding {
+                file: finding.file,
+                offset: finding.offset,
+                message: finding.message,
+            }),
+        });
+    })?;
+    tell(Part::Summary(v1::VerifySummary {
+        findings: verified.findings,
+        files: verified.files,
+        records: verified.records,
+        bytes: verified.bytes,
+    }));
+    Ok(())
 }

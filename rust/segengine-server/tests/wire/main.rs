@@ -1,0 +1,10 @@
+//! The server as its callers meet it: generated clients over real sockets, and the same services in process.
+
+mod files;
+mod front;
+mod house;
+mod identities;
+mod impressions;
+mod in_process;
+mod lifecycle;
+mod raw;
