@@ -87,6 +87,7 @@ impl Front {
         };
         let permit = self.shared.admission.enter()?;
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(self.door);
         Ok((mounted.clone(), permit))
     }
 }

@@ -63,11 +63,11 @@ mod wire {
 /// The package whose methods need a policy.
 const PACKAGE: &str = "segengine.v1";
 /// Longest time for an answer to an impression.
-const MATCH_TIME: Duration = Duration::from_secs(10);
+const MATCH_TIME: Duration = Duration::from_secs(limits::MATCH_SECONDS);
 /// Longest time for any other answer to one message.
-const CALL_TIME: Duration = Duration::from_mins(10);
+const CALL_TIME: Duration = Duration::from_secs(limits::CALL_SECONDS);
 /// Longest time for a call that takes or gives a stream.
-const STREAM_TIME: Duration = Duration::from_secs(limits::UPLOAD_SECONDS);
+pub(crate) const STREAM_TIME: Duration = Duration::from_secs(limits::UPLOAD_SECONDS);
 
 /// What holds for one method.
 #[derive(Debug, Clone)]

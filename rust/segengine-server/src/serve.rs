@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use segengine::engine::Engine;
-use segengine::{Error, ErrorKind, Result};
+use segengine::{Error, ErrorKind, Result, limits};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio_stream::wrappers::UnixListenerStream;
@@ -41,7 +41,7 @@ pub struct ServeOptions {
 impl Default for ServeOptions {
     fn default() -> Self {
         let (listen, grace) = ("127.0.0.1:50051".to_owned(), Duration::from_secs(10));
-        Self { listen, unix: None, runtimes: 0, in_flight: 1_024, grace }
+        Self { listen, unix: None, runtimes: 0, in_flight: limits::CALLS_IN_FLIGHT, grace }
     }
 }
 

@@ -116,11 +116,14 @@ pub fn refine(status: Status) -> Status {
     let error = match status.code() {
         Code::OutOfRange => Error::new(ErrorKind::LimitExceeded, text)
             .hint("send less at once: the calls for many take streams, and GetLimits lists every bound"),
-        Code::Internal if text.contains("decode") => Error::invalid(text)
+        Code::Internal if text.contains("decode") || text.contains("Missing request") => Error::invalid(text)
             .hint("this is no message of the method; generate the client from proto/segengine/v1 again"),
+        Code::Unimplemented if text.is_empty() => {
+            let error = Error::not_found("there is no such method").hint("ask the server by reflection what it has");
+            return with_details(Code::Unimplemented, &error);
+        }
         Code::Unimplemented => {
-            let message = if text.is_empty() { "there is no such method" } else { text };
-            let error = Error::not_found(message).hint("ask the server by reflection what it has");
+            let error = Error::invalid(text).hint("send messages as they are, without compression");
             return with_details(Code::Unimplemented, &error);
         }
         _ => return status,

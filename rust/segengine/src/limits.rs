@@ -78,6 +78,18 @@ limits! {
     MATCH_MESSAGE_BYTES: usize = 64 << 10, "bytes";
     /// Bytes of any other request or of one chunk of a stream.
     MESSAGE_BYTES: usize = 4 << 20, "bytes";
+    /// Bytes of one answer.
+    ANSWER_BYTES: usize = 256 << 20, "bytes";
+    /// Calls that a server has in flight at once; what is more is told to come again.
+    CALLS_IN_FLIGHT: usize = 1_024, "calls";
+    /// Streams that a server takes in at once: uploads, loads, links and upserts.
+    STREAMS_IN: usize = 48, "streams";
+    /// Silence within a stream that comes in over a socket.
+    STREAM_SILENCE_SECONDS: u64 = 600, "seconds";
+    /// Time for the answer to an impression, whatever the caller allows.
+    MATCH_SECONDS: u64 = 10, "seconds";
+    /// Time for the answer to any other single message, whatever the caller allows.
+    CALL_SECONDS: u64 = 600, "seconds";
     /// Bytes of a serialized set of ids taken from outside.
     SET_BYTES: usize = 1 << 30, "bytes";
 }

@@ -40,12 +40,9 @@ use crate::v1::identity_server::IdentityServer;
 use crate::v1::segments_server::SegmentsServer;
 use crate::v1::targeting_server::TargetingServer;
 
-/// Threads for work, for each runtime.
+/// Threads for work, for each runtime: more than streams that may come in, each of which holds one, so that writes always
+/// find another.
 pub(crate) const WORK_THREADS: usize = 64;
-/// Streams that may be taken in at once: each holds a thread, so writes always find another one.
-const STREAMS_IN: usize = 48;
-/// Bytes of an answer. A client sets its own bound; this one keeps a slip from filling the memory.
-const ANSWER_BYTES: usize = 256 << 20;
 
 /// What every service holds.
 #[derive(Clone)]
@@ -134,13 +131,13 @@ impl Mounted {
         let services = Services {
             engine: engine.clone(),
             stopping: stopping.clone(),
-            streams_in: Arc::new(Semaphore::new(STREAMS_IN)),
+            streams_in: Arc::new(Semaphore::new(limits::STREAMS_IN)),
         };
         macro_rules! bounded {
             ($server:ident, $service:expr) => {
                 $server::new($service)
                     .max_decoding_message_size(limits::MESSAGE_BYTES)
-                    .max_encoding_message_size(ANSWER_BYTES)
+                    .max_encoding_message_size(limits::ANSWER_BYTES)
             };
         }
         let targeting = bounded!(TargetingServer, targeting::TargetingService(services.clone()));

@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use segengine::engine::Engine;
 use segengine::engine::caller::Caller;
-use segengine::{Error, ErrorKind, Result};
+use segengine::{Error, ErrorKind, Result, limits};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Services, caller_of, work};
+use crate::policy::{Door, STREAM_TIME};
 use crate::status;
 
 /// Messages that wait between network and work.
 const QUEUE: usize = 4;
-/// How long a client may be silent within a stream that it sends.
-const SILENCE: Duration = Duration::from_mins(2);
+/// How long a client may be silent within a stream that it sends over a socket. In process it may take its time: nobody
+/// else can use what it holds.
+const SILENCE: Duration = Duration::from_secs(limits::STREAM_SILENCE_SECONDS);
 
 /// What came in.
 enum Piece<M> {
@@ -63,16 +65,18 @@ impl Services {
         M: Send + 'static,
         A: Send + 'static,
     {
-        let Ok(_place) = self.streams_in.try_acquire() else { return Err(status::overloaded(super::STREAMS_IN)) };
+        let Ok(_place) = self.streams_in.try_acquire() else { return Err(status::overloaded(limits::STREAMS_IN)) };
         let (caller, engine) = (caller_of(&request)?, self.engine.clone());
         let (sender, pieces) = mpsc::channel(QUEUE);
         let incoming = Incoming { pieces, ended: false };
+        let in_process = request.extensions().get::<Door>() == Some(&Door::InProcess);
+        let silence = if in_process { STREAM_TIME } else { SILENCE };
         let acting = work(move || act(&engine, &caller, incoming));
         let mut acting = std::pin::pin!(acting);
         tokio::select! {
             // The work may refuse before the stream has ended.
             answer = &mut acting => return answer.map(Response::new),
-            () = forward(request.into_inner(), sender) => {}
+            () = forward(request.into_inner(), sender, silence) => {}
         }
         acting.await.map(Response::new)
     }
@@ -103,14 +107,14 @@ impl Services {
 }
 
 /// Reads a stream to its end, or until nobody takes it in.
-async fn forward<M>(mut stream: Streaming<M>, sender: mpsc::Sender<Piece<M>>) {
+async fn forward<M>(mut stream: Streaming<M>, sender: mpsc::Sender<Piece<M>>, silence: Duration) {
     loop {
-        let piece = match tokio::time::timeout(SILENCE, stream.message()).await {
+        let piece = match tokio::time::timeout(silence, stream.message()).await {
             Ok(Ok(Some(message))) => Piece::Message(message),
             Ok(Ok(None)) => Piece::End,
             Ok(Err(status)) => Piece::Failed(status::Failure::of(&status::refine(status)).into()),
             Err(_) => {
-                let message = format!("no message came for {} s: nothing was changed", SILENCE.as_secs());
+                let message = format!("no message came for {} s: nothing was changed", silence.as_secs());
                 Piece::Failed(Error::new(ErrorKind::DeadlineExceeded, message))
             }
         };

@@ -19,7 +19,7 @@ const MATCH: &str = "segengine.v1.Targeting/Match";
 #[test]
 fn one_message_is_answered_by_one() {
     let (_folder, engine) = engine();
-    let services = LocalServices::new(&engine).unwrap();
+    let services = LocalServices::new(&engine, || Ok(())).unwrap();
     std::thread::scope(|scope| {
         for number in 0..4 {
             let services = &services;
@@ -37,7 +37,7 @@ fn one_message_is_answered_by_one() {
 #[test]
 fn a_refusal_is_whole() {
     let (_folder, engine) = engine();
-    let services = LocalServices::new(&engine).unwrap();
+    let services = LocalServices::new(&engine, || Ok(())).unwrap();
     let refused = services.unary(MATCH, &v1::MatchRequest::default().encode_to_vec(), None).unwrap_err();
     assert_eq!((refused.kind, refused.field.as_deref()), (ErrorKind::InvalidInput, Some("candidates")));
     assert!(refused.hint.is_some());
@@ -66,7 +66,7 @@ const UPLOAD: &str = "segengine.v1.Segments/UploadSegment";
 #[test]
 fn a_stream_is_taken_in() {
     let (_folder, engine) = engine();
-    let services = LocalServices::new(&engine).unwrap();
+    let services = LocalServices::new(&engine, || Ok(())).unwrap();
     let answer = services.client_stream(UPLOAD, upload(50), None).unwrap();
     let done = v1::Operation::decode(answer).unwrap();
     assert_eq!((done.state(), done.report.unwrap().unique), (v1::OperationState::Succeeded, 5_000));
@@ -82,7 +82,7 @@ fn a_stream_is_taken_in() {
 #[test]
 fn a_stream_is_given_out() {
     let (_folder, engine) = engine();
-    let services = LocalServices::new(&engine).unwrap();
+    let services = LocalServices::new(&engine, || Ok(())).unwrap();
     let set = |text: &str| v1::EvaluateRequest {
         query: Some(v1::SetQuery {
             parent: CAMPAIGN.to_owned(),
