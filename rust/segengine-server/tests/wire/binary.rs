@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
-use crate::house::person;
+use crate::house::{dial, person};
 use segengine_server::v1;
 
 fn binary() -> Command {
@@ -27,7 +27,7 @@ async fn it_serves_until_it_is_told_to_stop() {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with("segengine 0.") && line.ends_with("no credentials: loopback only\n"), "{line}");
         let target = line.split(" · gRPC ").nth(1).unwrap().split(' ').next().unwrap();
-        let mut client = v1::targeting_client::TargetingClient::connect(format!("http://{target}")).await.unwrap();
+        let mut client = v1::targeting_client::TargetingClient::new(dial(target).await);
         let candidates = Some(v1::match_request::Candidates::All(true));
         let asked = v1::MatchRequest { identifiers: vec![person(0)], candidates, ..Default::default() };
         assert_eq!(client.r#match(asked).await.unwrap().into_inner().identified, 0);

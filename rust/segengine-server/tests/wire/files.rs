@@ -9,7 +9,7 @@ use segengine_server::v1::{self, UploadSegmentRequest};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
-use crate::house::{CAMPAIGN, House, failure};
+use crate::house::{CAMPAIGN, House, dial, failure};
 
 fn part(part: Part) -> UploadSegmentRequest {
     UploadSegmentRequest { part: Some(part) }
@@ -154,7 +154,7 @@ async fn half_a_file_is_no_file() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let target = house.server.target();
     runtime.spawn(async move {
-        let mut client = SegmentsClient::connect(format!("http://{target}")).await.unwrap();
+        let mut client = SegmentsClient::new(dial(&target).await);
         client.upload_segment(ReceiverStream::new(receiver)).await
     });
     sender.send(part(Part::Header(header(true)))).await.unwrap();

@@ -101,7 +101,12 @@ impl House {
 }
 
 pub(crate) async fn connect(server: &Server) -> Channel {
-    Channel::from_shared(format!("http://{}", server.target())).unwrap().connect().await.unwrap()
+    dial(&server.target()).await
+}
+
+/// A connection to `host:port`.
+pub(crate) async fn dial(target: &str) -> Channel {
+    Channel::from_shared(format!("http://{target}")).unwrap().connect().await.unwrap()
 }
 
 /// The network id of a person.
