@@ -7,7 +7,7 @@ macro_rules! limits {
         $($(#[doc = $doc])+ pub const $name: $type = $value;)+
 
         /// Name, value, unit and reason of every bound, in the order of this file.
-        pub const TABLE: &[(&str, u64, &str, &str)] = &[$((stringify!($name), $value as u64, $unit, concat!($($doc),+))),+];
+        pub const TABLE: &[(&str, u64, &str, &str)] = &[$((stringify!($name), $name as u64, $unit, concat!($($doc),+))),+];
     };
 }
 

@@ -164,6 +164,8 @@ async fn admin_says_what_the_engine_is() {
     assert_eq!(table.len(), limits::TABLE.len());
     let users = table.iter().find(|limit| limit.name == "USERS_PER_BATCH").unwrap();
     assert_eq!((users.value, users.unit.as_str()), (65_536, "users"));
+    let upload = table.iter().find(|limit| limit.name == "UPLOAD_BYTES").unwrap();
+    assert_eq!(upload.value, 16 << 30, "the table has the bound, not what its expression is in 32 bits");
     let mut parts = house.admin().verify(v1::VerifyRequest {}).await.unwrap().into_inner();
     let mut last = None;
     while let Some(part) = parts.message().await.unwrap() {
