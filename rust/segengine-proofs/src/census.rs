@@ -89,6 +89,24 @@ impl Census {
         Ok(numbers)
     }
 
+    /// Everything in lines that a person can read.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let list = |numbers: &BTreeSet<u32>| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+        let mut text = format!("known {}\n", list(&self.known));
+        for (number, segment) in &self.segments {
+            let members = segment.members.as_ref().map_or("no version".to_owned(), list);
+            text += &format!("segment {number}: {} identifiers, {members}\n", segment.identifiers);
+        }
+        for (number, asks) in &self.adgroups {
+            text += &format!("adgroup {number}: {:?} and none of {:?}\n", asks.include, asks.exclude);
+        }
+        for (user, (person, answers)) in self.people.iter().zip(&self.answers).enumerate() {
+            text += &format!("user {user} is {person}: {}\n", list(answers));
+        }
+        text
+    }
+
     /// Where two differ, in a few words; nothing when they are equal. Identifiers of a step that was not acknowledged may
     /// be known or not: `self` may know more than `expected`.
     #[must_use]

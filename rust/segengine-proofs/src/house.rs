@@ -3,14 +3,14 @@
 //! Small on purpose: the same users, segments and adgroups meet again and again, so a change that is lost, done twice or
 //! done by half is seen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use segengine::Result;
 use segengine::engine::caller::Caller;
 use segengine::engine::management::{Mutation, NewCampaign, NewName, NewSegment};
 use segengine::engine::names::{AdvertiserName, CampaignName, Parent, SegmentName};
-use segengine::engine::{Engine, Observer, OpenOptions};
+use segengine::engine::{Engine, Observer, OpenOptions, default_key_file};
 use segengine::time::{ManualClock, Timestamp};
 
 /// Users; those with an even number are e-mail hashes, the others ids of the network.
@@ -67,6 +67,12 @@ pub fn segment(number: u32) -> SegmentName {
 /// As [`Engine::open`].
 pub fn open(path: &Path, observer: Option<Observer>) -> Result<Engine> {
     Engine::open(path, OpenOptions { observer, ..OpenOptions::new(Arc::new(ManualClock::new(NOW.0))) })
+}
+
+/// Where the key of a directory is.
+#[must_use]
+pub fn key_file(path: &Path) -> PathBuf {
+    default_key_file(path)
 }
 
 /// Makes the campaign and the lasting segments; what is there already is left as it is.

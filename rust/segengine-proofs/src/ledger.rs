@@ -96,6 +96,25 @@ impl State {
         }
     }
 
+    /// The segments that exist from the beginning.
+    pub fn furnish(&mut self) {
+        for segment in 0..LASTING {
+            self.segments.entry(segment).or_default();
+        }
+    }
+
+    /// The state after a step that was done from beginning to end, with its changes in between.
+    #[must_use]
+    pub fn after(&self, step: &Step) -> Self {
+        let mut after = self.clone();
+        if let Step::Upload { segment, members, reading, filling } = step {
+            after.coming = Some((*segment, members.iter().copied().collect()));
+            reading.iter().chain(filling).for_each(|edit| after.edit(edit));
+        }
+        after.apply(step);
+        after
+    }
+
     /// The smallest user of each user's component; a component of more than 50 is dissolved.
     fn people(&self) -> Vec<u32> {
         let mut neighbours: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -178,9 +197,7 @@ impl Ledger {
     /// The books of a new house, or those after an earlier round, for the worker of `seed`.
     #[must_use]
     pub fn new(mut state: State, seed: u64) -> Self {
-        for segment in 0..LASTING {
-            state.segments.entry(segment).or_default();
-        }
+        state.furnish();
         debug_assert!(state.segments.keys().all(|&segment| segment < SEGMENTS), "a segment that no plan knows");
         Self { state, plan: Plan::new(seed), step: None, accepted: false, edit: None, acknowledged: 0 }
     }

@@ -42,7 +42,7 @@ thread_local! {
 }
 
 /// Says a line: one write, so that lines of two threads do not mix and a killed process has said it or not.
-fn say(line: &str) {
+pub fn say(line: &str) {
     // When the parent is gone nobody is left to be told.
     let _ = io::stdout().lock().write_all(format!("{line}\n").as_bytes());
 }
@@ -96,7 +96,11 @@ fn unless_absent<T>(outcome: Result<T>) -> Result<()> {
     }
 }
 
-fn act(engine: &Engine, step: &Step) -> Result<()> {
+/// Does one step. A thing that is not there has nothing done to it, which is no error.
+///
+/// # Errors
+/// What the engine says.
+pub fn act(engine: &Engine, step: &Step) -> Result<()> {
     let how = Mutation::default();
     match step {
         Step::Upload { segment, members, reading, filling } => {

@@ -53,7 +53,7 @@ fn end_of(round: u64, draw: &mut Draw) -> End {
 /// Starts a child, books what it says until it is killed, and returns the phase that it was in.
 fn one_child(directory: &Path, seed: u64, end: &End, ledger: &mut Ledger) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crash-worker"));
-    command.arg(directory).arg(seed.to_string()).arg(STEPS.to_string());
+    command.arg("work").arg(directory).arg(seed.to_string()).arg(STEPS.to_string());
     if let End::Stopped(phase, passed) = end {
         command.arg(phase).arg(passed.to_string());
     }

@@ -1,20 +1,33 @@
-//! `crash-worker DIRECTORY SEED STEPS [PHASE PASSED]`: does the steps of a plan until it is killed, see
-//! [`segengine_proofs::worker`].
+//! The program that is killed, see [`segengine_proofs::worker`] and [`segengine_proofs::script`].
+//!
+//! ```text
+//! crash-worker work DIRECTORY SEED STEPS [PHASE PASSED]   the steps of a plan
+//! crash-worker play DIRECTORY [HOLD]                      the short story
+//! crash-worker judge DIRECTORY                            which state of the story was left
+//! ```
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use segengine_proofs::worker::{Stop, work};
+use segengine_proofs::script;
+use segengine_proofs::worker::{Stop, say, work};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |place: usize| arguments.get(place).and_then(|text| text.parse::<u64>().ok());
-    let (Some(path), Some(seed), Some(most)) = (arguments.first().map(PathBuf::from), number(1), number(2)) else {
-        return complain("usage: crash-worker DIRECTORY SEED STEPS [PHASE PASSED]");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let stop = |phase: &str, passed: &str| Some(Stop { phase: phase.to_owned(), passed: passed.parse().ok()? });
+    let done = match arguments.as_slice() {
+        ["work", path, seed, steps, rest @ ..] => {
+            let (Ok(seed), Ok(steps)) = (seed.parse(), steps.parse()) else { return complain("SEED, STEPS: numbers") };
+            let stop = if let [phase, passed] = rest { stop(phase, passed) } else { None };
+            work(&PathBuf::from(path), seed, steps, stop)
+        }
+        ["play", path] => script::play(&PathBuf::from(path), None),
+        ["play", path, hold] => script::play(&PathBuf::from(path), Some(&PathBuf::from(hold))),
+        ["judge", path] => script::judge(&PathBuf::from(path)).map(|state| say(&state)),
+        _ => return complain("usage: crash-worker work|play|judge DIRECTORY …"),
     };
-    let passed = number(4).and_then(|passed| u32::try_from(passed).ok());
-    let stop = arguments.get(3).cloned().zip(passed).map(|(phase, passed)| Stop { phase, passed });
-    match work(&path, seed, usize::try_from(most).unwrap_or(usize::MAX), stop) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&format!("{}: {}", error.kind().name(), error.message())),
     }

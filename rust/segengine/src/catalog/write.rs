@@ -356,27 +356,28 @@ impl<'a> Write<'a> {
     }
 
     /// Makes `version` the live one of its segment: the one before is retired, member changes that the new file already
-    /// reflects are forgotten, the segment is ready.
+    /// reflects are forgotten, the segment is ready. Returns the files of those changes, which nothing names then.
     ///
     /// # Errors
     /// `Storage`.
-    pub fn publish_version(&mut self, version: &Version) -> Result<()> {
+    pub fn publish_version(&mut self, version: &Version) -> Result<Vec<String>> {
         let key = u64::from(version.segment.0);
         let segment = self.model().segments.get(&key).cloned();
         let segment = segment.ok_or_else(|| Error::not_found("the segment was deleted meanwhile"))?;
         if let Some(before) = segment.live_version.and_then(|before| self.model().versions.get(&before).cloned()) {
             self.put(Version { state: VersionState::Retired, ..Version::clone(&before) })?;
         }
-        let superseded = self
-            .model()
-            .deltas
-            .values()
-            .filter(|delta| delta.segment == version.segment && delta.revision <= version.accepted);
-        for number in superseded.map(|delta| delta.number).collect::<Vec<_>>() {
-            self.remove::<MemberDelta>(number)?;
+        let deltas = self.model().deltas.values();
+        let superseded: Vec<Arc<MemberDelta>> = deltas
+            .filter(|delta| delta.segment == version.segment && delta.revision <= version.accepted)
+            .cloned()
+            .collect();
+        for delta in &superseded {
+            self.remove::<MemberDelta>(delta.number)?;
         }
         self.put(version.clone())?;
-        self.put(Segment { live_version: Some(version.number), ..Segment::clone(&segment) })
+        self.put(Segment { live_version: Some(version.number), ..Segment::clone(&segment) })?;
+        Ok(superseded.iter().map(|delta| delta.file.clone()).collect())
     }
 
     /// Marks a version as no longer serving, as when its segment is deleted.

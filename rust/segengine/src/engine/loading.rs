@@ -292,8 +292,9 @@ impl Load {
         inner.stage(accepted, staged)
     }
 
-    /// The rest of the publishing transaction: the segments, the sightings, the request.
-    fn finish_change(&self, inner: &Inner, change: &mut Change<'_>, targets: &[Target]) -> Result<()> {
+    /// The rest of the publishing transaction: the segments, the sightings, the request. Returns the files that nothing
+    /// names after it.
+    fn finish_change(&self, inner: &Inner, change: &mut Change<'_>, targets: &[Target]) -> Result<Vec<String>> {
         let place = lookup::place(change.model(), &self.caller, &self.parent)?;
         let (state, revision, update_time) = (SegmentState::Processed, change.revision, change.now);
         for target in targets {
@@ -306,9 +307,9 @@ impl Load {
             change.write.put(Segment { state, revision, update_time, failure: None, ..record })?;
         }
         let sightings = self.sightings.iter().map(|(day, ids)| (*day, IdentifierSet::of(ids))).collect();
-        // The files of days that are written anew become orphans, which the next start removes.
-        inner.write_sightings(change, sightings)?;
-        change.remember(&self.caller, METHOD, self.request.as_ref(), revision.0)
+        let unnamed = inner.write_sightings(change, sightings)?;
+        change.remember(&self.caller, METHOD, self.request.as_ref(), revision.0)?;
+        Ok(unnamed)
     }
 
     fn mark_seen(&self, inner: &Inner) {

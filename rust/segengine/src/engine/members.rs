@@ -250,7 +250,7 @@ impl Inner {
             accepted: change.revision,
             create_time: change.now,
         };
-        change.write.publish_version(&version)?;
+        let unnamed = change.write.publish_version(&version)?;
         let replacing = change.publisher.replacing.contains_key(&segment.number.0);
         if replacing {
             // The file of this version goes with it; what comes after it must find the change at a start (invariant 7).
@@ -270,6 +270,7 @@ impl Inner {
             self.memberships.register(&members);
             self.memberships.fill(&members, |_| true);
         })?;
+        self.remove_files(&unnamed);
         Ok((ids.len() as u64, written))
     }
 }

@@ -148,17 +148,18 @@ impl Inner {
         if self.memberships.fill_many(&versions, self.identity.len(), go_on) { Ok(()) } else { Err(cancelled()) }
     }
 
-    /// Publishes every version in one step; `also` adds the rest of the transaction.
+    /// Publishes every version in one step; `also` adds the rest of the transaction, and returns the files that nothing
+    /// names after it.
     ///
     /// # Errors
     /// `Storage`, `Conflict` when a segment was deleted meanwhile, or what `also` says. The caller then abandons it.
     pub(super) fn publish(
         &self,
         replacement: &Replacement,
-        also: impl FnOnce(&mut Change<'_>) -> Result<()>,
+        also: impl FnOnce(&mut Change<'_>) -> Result<Vec<String>>,
     ) -> Result<Written> {
         let mut change = self.change()?;
-        also(&mut change)?;
+        let mut unnamed = also(&mut change)?;
         for coming in &replacement.coming {
             let members = &coming.members;
             let record = version_record(
@@ -170,12 +171,14 @@ impl Inner {
                 change.now,
             );
             let file = replacement.file.clone();
-            change.write.publish_version(&Version { state: VersionState::Live, file, ..record })?;
+            unnamed.extend(change.write.publish_version(&Version { state: VersionState::Live, file, ..record })?);
             change.publish(members);
         }
-        change.commit_then(|publisher| {
+        let written = change.commit_then(|publisher| {
             replacement.coming.iter().for_each(|coming| drop(publisher.replacing.remove(&coming.members.segment.0)));
-        })
+        })?;
+        self.remove_files(&unnamed);
+        Ok(written)
     }
 
     /// Gives up a staged replacement: its slots are dead, and go.

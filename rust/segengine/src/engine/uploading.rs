@@ -365,7 +365,9 @@ impl Upload {
                 ended.revision = Some(revision);
                 ended.generation = Some(generation);
             })?;
-            change.write.put(Segment { state, revision, update_time, report, failure: None, ..Segment::clone(&record) })
+            let failure = None;
+            change.write.put(Segment { state, revision, update_time, report, failure, ..Segment::clone(&record) })?;
+            Ok(Vec::new())
         })?;
         inner.operations.end(operation);
         Ok(())

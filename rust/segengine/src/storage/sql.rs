@@ -11,6 +11,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::directory::sync_folder;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Marks a database file as ours ("SEGE").
@@ -34,28 +35,45 @@ pub fn open(path: &Path) -> Result<(Connection, i32)> {
         (_, APPLICATION_ID) => false,
         _ => return Err(Error::corrupted("catalog.sqlite", 68, "a database of another program")),
     };
-    let setup = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; \
+    begin_log(&connection)?;
+    let setup = "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0; \
                  PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-65536; \
                  PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF;";
     connection.execute_batch(setup).map_err(error)?;
     if is_new {
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(error)?;
     }
+    // The first read makes the log where there is none.
+    number("SELECT count(*) FROM sqlite_master")?;
     sync_log(path)
         .map_err(|error| Error::storage(format_args!("make the log of {} durable", path.display()), error))?;
     Ok((connection, version))
 }
 
-/// Makes durable what a process that was killed had written into the log and not synced yet. What is read from it now
-/// counts as committed, and files are removed because of it: a power cut must not take it back after that.
+/// Switches to the log, and makes sure of it: SQLite answers with the mode first and fails to write it down afterwards,
+/// or answers with the mode that stays. A commit in that other mode may be taken back by a power cut.
+fn begin_log(connection: &Connection) -> Result<()> {
+    let mut statement = connection.prepare("PRAGMA journal_mode=WAL").map_err(error)?;
+    let mut rows = statement.query([]).map_err(error)?;
+    let row = rows.next().map_err(error)?;
+    let mode: String = row.map_or_else(|| Ok(String::new()), |row| row.get(0)).map_err(error)?;
+    // The statement has ended, and written, only when there is no further row.
+    let ended = rows.next().map_err(error)?.is_none();
+    if ended && mode == "wal" {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Storage, format!("catalog.sqlite: its log could not be begun (mode {mode})"))
+        .hint("check the disk and its free space, then open the directory again"))
+}
+
+/// Makes durable what a process that was killed had written into the log and not synced yet, and the log's name. What is
+/// read from it now counts as committed, and files are removed because of it: a power cut must not take it back after
+/// that. SQLite syncs the folder as well, but tells nobody when that fails.
 fn sync_log(path: &Path) -> std::io::Result<()> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    match File::open(log) {
-        Ok(log) => log.sync_all(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
+    File::open(log)?.sync_all()?;
+    sync_folder(path.parent().unwrap_or(Path::new("")))
 }
 
 /// Writes the log back into the database when it has grown long, and empties it.
