@@ -164,7 +164,7 @@ class Campaigns:
     def list(
         self, advertiser: str | None = None, *, page_size: int = 0, min_revision: int = 0
     ) -> Iterator[Campaign]:
-        """Return a lazy iterator over the campaigns of an advertiser, as they were created; of all advertisers when none is said."""
+        """Return a lazy iterator over the campaigns of an advertiser, as they were created; by default of all."""
         if advertiser is not None:
             parents = [names.parent_name(advertiser)]
         elif self._parent:
