@@ -204,7 +204,7 @@ impl Widths {
     }
 
     /// Counts the set at `place` for the profile of `id`; false when the profile is full.
-    fn admit(&mut self, inner: &Inner, id: IdentifierId, place: usize, stays: impl Fn(u32) -> bool) -> bool {
+    fn admit(&mut self, inner: &Inner, id: IdentifierId, place: usize, stays: &dyn Fn(u32) -> bool) -> bool {
         let place = u32::try_from(place + 1).unwrap_or(u32::MAX);
         let Some((width, last)) = self.profiles.get_mut(inner.memberships.profile(id) as usize) else { return true };
         if *width == u32::MAX {

@@ -366,7 +366,7 @@ impl Upload {
                 ended.generation = Some(generation);
             })?;
             let failure = None;
-            change.write.put(Segment { state, revision, update_time, report, failure, ..Segment::clone(&record) })?;
+            change.write.put(Segment { state, report, failure, update_time, revision, ..Segment::clone(&record) })?;
             Ok(Vec::new())
         })?;
         inner.operations.end(operation);
