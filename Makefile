@@ -143,11 +143,39 @@ defects: setup ## Plant a defect for each invariant in a copy of the tree, and s
 ## Measures
 ##
 
-.PHONY: bench bench-rust bench-python
-bench: bench-rust bench-python ## Every benchmark (minutes; release build)
+# The comparisons run in a virtual environment of their own, with peers that the project never depends on, and with the
+# extension as it is released; both stand below target/bench. Every round is kept under benches/record.
+BENCH := target/bench
+BENCH_PYTHON := PYTHONPATH=$(BENCH)/python $(BENCH)/venv/bin/python
+
+.PHONY: bench bench-rust bench-python bench-compare bench-quick bench-setup
+bench: bench-rust bench-python bench-compare ## Every benchmark, the peers beside it (about an hour; release build)
 
 bench-rust: build ## Criterion: the questions of the core
 	$(CARGO_SH) bench --locked --package segengine
 
-bench-python: build ## pytest-benchmark: the binding, ingest and the baselines
-	$(BIN)/python -m pytest -o addopts= --benchmark-only benches/python
+bench-python: bench-setup ## pytest-benchmark: the binding
+	PYTHONPATH=$(BENCH)/python $(BIN)/python -m pytest -o addopts= --benchmark-only benches/python
+
+bench-setup: build $(BENCH)/venv/.locked ## Build for release, and set up the peers
+	$(CARGO_SH) build --quiet --release --locked -p segengine-server --bins --examples
+	$(CARGO_SH) build --quiet --release --locked -p segengine-python
+	@mkdir -p $(BENCH)/python && cp -R python/segengine $(BENCH)/python/
+	@cp target/release/lib_segengine.$(if $(filter Darwin,$(shell uname)),dylib,so) $(BENCH)/python/segengine/_segengine.abi3.so
+
+$(BENCH)/venv/.locked: benches/compare/requirements.txt $(STAMPS)/packages
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(BENCH)/venv
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BENCH)/venv/bin/python benches/compare/requirements.txt
+	@touch $@
+
+bench-compare: bench-setup ## Matching, uploads, memory and unary calls beside their peers; rounds kept in benches/record
+	$(BENCH_PYTHON) benches/compare/match_w1.py --users 1000000
+	$(BENCH_PYTHON) benches/compare/upload.py
+	$(BENCH_PYTHON) benches/compare/memory.py
+	$(BENCH_PYTHON) benches/compare/unary.py
+
+bench-quick: bench-setup ## The same on small data, recorded below target only (minutes)
+	$(BENCH_PYTHON) benches/compare/match_w1.py --users 50000 --record $(BENCH)/record
+	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 --record $(BENCH)/record
+	$(BENCH_PYTHON) benches/compare/memory.py --users 100000 --record $(BENCH)/record
+	$(BENCH_PYTHON) benches/compare/unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 2 --record $(BENCH)/record
