@@ -77,13 +77,19 @@ test-python: build ## The Python tests: pytest, in random order, warnings as err
 test-root: build ## The tests that need root or strace: the durability of every write (CI runs them)
 	$(BIN)/python -m pytest -m root $(PYTEST_ARGS)
 
+ROWS ?= 1,3
+BUDGET ?= 600
+.PHONY: reliability
+reliability: build ## The long tier: each promise of ROWS for BUDGET seconds, written down in docs/reliability
+	$(BIN)/python tools/reliability.py run --rows $(ROWS) --budget $(BUDGET)
+
 ##
 ## Checks
 ##
 
 # Tests and benchmarks narrow numbers that they made themselves, and print what they counted.
 TEST_LENIENCE := $(addprefix -A clippy::,cast_possible_truncation cast_possible_wrap cast_sign_loss print_stderr print_stdout)
-CHECKS := format clippy ruff types stubs docs generated layers style deny benches
+CHECKS := format clippy ruff types stubs docs generated layers style deny benches reliability
 .PHONY: check generate format fix $(addprefix check-,$(CHECKS))
 check: $(addprefix check-,$(CHECKS)) ## Every check that is no test; each also runs alone
 
@@ -122,6 +128,9 @@ check-deny: $(STAMPS)/packages ## Licences and sources of every crate (offline)
 
 check-benches: $(STAMPS)/packages ## The baselines that speed is measured against are unedited
 	$(BIN)/python tools/check_benches.py
+
+check-reliability: $(STAMPS)/packages ## docs/RELIABILITY.md is what its recorded runs say
+	$(BIN)/python tools/reliability.py check
 
 generate: build ## Write the generated code again, from proto/ and the asynchronous client
 	tools/generate.sh

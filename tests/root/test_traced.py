@@ -9,55 +9,25 @@ one that was on its way, whole, with nothing for `verify` to find.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import traced
+from process import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(900)]
-ROOT = Path(__file__).resolve().parents[2]
-CRATES = ("segengine", "segengine-proofs", "segengine-server", "segengine-python")
 STEPS = 9
 AT_ONCE = 4
 LOG = logging.getLogger(__name__)
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end and return what it said."""
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
-
-
-@pytest.fixture(scope="session")
-def strace():
-    """Return the path of strace, whose absence is a failure: `.ci/run` installs it."""
-    found = shutil.which("strace")
-    assert found, "strace is missing: install it (apt-get install strace), then run `make test-root` again"
-    return found
-
-
-@pytest.fixture(scope="session")
-def worker():
-    """Build the process that is killed and return its path."""
-    packages = [text for crate in CRATES for text in ("-p", crate)]
-    built = run(ROOT / "tools/cargo.sh", "build", "--quiet", "--locked", *packages, "--bin", "crash-worker", cwd=ROOT)
-    assert built.returncode == 0, built.stderr
-    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug/crash-worker"
-
-
-@pytest.fixture
-def place():
-    """Return a new folder in memory, where a sync costs nothing: what is killed here is a process, not the machine."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder).resolve()
 
 
 def trace(strace: str, options: list[str], command: list[str | Path], folder: Path) -> tuple[int, list[str], list[str]]:

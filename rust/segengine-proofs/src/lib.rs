@@ -5,6 +5,7 @@
 //! house   the small world they act in    worker  does the steps on one data directory, says what it has come to
 //! script  a short fixed story, for a kill at every single system call
 //! ledger  the naive model of the steps   census  what a reopened engine says of every identifier, segment and adgroup
+//! full_disk  a disk that fills up and empties again
 //! frozen  the directory that every later version must read
 //! ```
 //! No part of the product: the engine knows nothing of this crate, and nothing ships it. The parent (tests/kill.rs,
@@ -14,6 +15,7 @@
 pub mod census;
 pub mod draw;
 pub mod frozen;
+pub mod full_disk;
 pub mod house;
 pub mod ledger;
 pub mod plan;

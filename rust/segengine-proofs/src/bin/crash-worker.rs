@@ -4,13 +4,14 @@
 //! crash-worker work DIRECTORY SEED STEPS [PHASE PASSED]   the steps of a plan
 //! crash-worker play DIRECTORY [HOLD]                      the short story
 //! crash-worker judge DIRECTORY                            which state of the story was left
+//! crash-worker fill DIRECTORY FILLER                      through a full disk and out again
 //! ```
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use segengine_proofs::script;
 use segengine_proofs::worker::{Stop, say, work};
+use segengine_proofs::{full_disk, script};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,8 +25,9 @@ fn main() -> ExitCode {
         }
         ["play", path] => script::play(&PathBuf::from(path), None),
         ["play", path, hold] => script::play(&PathBuf::from(path), Some(&PathBuf::from(hold))),
+        ["fill", path, filler] => full_disk::live_through(&PathBuf::from(path), &PathBuf::from(filler)),
         ["judge", path] => script::judge(&PathBuf::from(path)).map(|state| say(&state)),
-        _ => return complain("usage: crash-worker work|play|judge DIRECTORY …"),
+        _ => return complain("usage: crash-worker work|play|judge|fill DIRECTORY …"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,5 +11,6 @@ pub mod files;
 pub mod framed;
 pub mod key_file;
 pub mod lock;
+pub mod log;
 pub mod memory;
 pub mod sql;

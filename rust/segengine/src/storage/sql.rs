@@ -22,8 +22,9 @@ const LOG_BYTES: u64 = 4 << 20;
 /// Opens or creates the database at `path` and returns it with its schema version (0 when it is new).
 ///
 /// # Errors
-/// `Corrupted` for a file that is no database of ours; `DirectoryLocked` when another program has it open; `Storage`.
+/// `Corrupted` for a file that is no database of ours, and for a damaged log; `DirectoryLocked` when another program has it open; `Storage`.
 pub fn open(path: &Path) -> Result<(Connection, i32)> {
+    super::log::check(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(error)?;
     connection.busy_timeout(std::time::Duration::from_millis(100)).map_err(error)?;
