@@ -1,4 +1,4 @@
-//! Numbers from a seed, the same on every machine. Source: SplitMix64 (Steele, Lea, Flood, 2014).
+//! Numbers from a seed, the same on every machine. Source: `SplitMix64` (Steele, Lea, Flood, 2014).
 
 /// A stream of numbers.
 #[derive(Debug, Clone)]

@@ -185,5 +185,5 @@ fn link(engine: &Engine, pairs: &[(u32, u32)], add: bool) -> Result<()> {
         let (one, other) = (user(one), user(other));
         linking.push(IdentifierRef::parse(&one)?, IdentifierRef::parse(&other)?);
     }
-    linking.finish((pairs.len() % 2 == 0).then_some(NOW), None).map(drop)
+    linking.finish(pairs.len().is_multiple_of(2).then_some(NOW), None).map(drop)
 }
