@@ -82,7 +82,10 @@ fn the_spool_of_a_zip_leaves_nothing_behind_and_says_why_it_cannot_be() {
     let options = UploadOptions { spool_dir: Some(folder.path().to_owned()), ..UploadOptions::named("list.zip") };
     read_with(options, zip(&[("list.csv", &with(""))])).unwrap();
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
-    let options = UploadOptions { spool_dir: Some(folder.path().join("absent")), ..UploadOptions::named("list.zip") };
+    // A folder that is absent is made; below a file none can be.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let options = UploadOptions { spool_dir: Some(file.join("spool")), ..UploadOptions::named("list.zip") };
     let failure = read_with(options, zip(&[("list.csv", &with(""))])).unwrap_err();
     assert_eq!(failure.reason(), FailureReason::Storage);
     assert!(failure.hint_text().unwrap().contains("unpacked"));
