@@ -72,6 +72,8 @@ limits! {
     RETENTION_DAYS: u16 = 180, "days";
     /// Entries of one page of a list.
     PAGE_SIZE: usize = 1_000, "entries";
+    /// Pairs of identifiers that one call links or unlinks.
+    LINK_PAIRS: usize = 16 << 20, "pairs";
     /// Adgroups of one bulk upsert.
     UPSERT_ADGROUPS: usize = 1_000_000, "adgroups";
     /// Bytes of a Match request.

@@ -5,9 +5,9 @@
 
 use segengine::engine::caller::Caller;
 use segengine::engine::formats::IdentifierRef;
-use segengine::engine::{Engine, Linked, RequestId};
+use segengine::engine::{Engine, Linked, Linking, RequestId};
 use segengine::ids::Revision;
-use segengine::{Error, Result};
+use segengine::{Error, Result, limits};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::streams::Incoming;
@@ -98,6 +98,7 @@ fn link(
         }
         let sides = (message.left.as_ref(), message.right.as_ref());
         each_pair(&message.pairs, sides, |left, right| linking.push(left, right))?;
+        check_length(&linking)?;
     }
     linking.finish(seen, request_id.finish().as_ref()).map(linked)
 }
@@ -114,9 +115,18 @@ fn unlink(
         request_id.take(&message.request_id, &message);
         let sides = (message.left.as_ref(), message.right.as_ref());
         each_pair(&message.pairs, sides, |left, right| linking.push(left, right))?;
+        check_length(&linking)?;
     }
     let request_id: Option<RequestId> = request_id.finish();
     linking.finish(None, request_id.as_ref()).map(linked)
+}
+
+/// Pairs wait in memory for the end of the stream: there is a bound to that.
+fn check_length(linking: &Linking) -> Result<()> {
+    if linking.len() <= limits::LINK_PAIRS {
+        return Ok(());
+    }
+    Err(Error::limit("pairs", linking.len() as u64, limits::LINK_PAIRS as u64, "pairs").hint("link in several calls"))
 }
 
 /// Hands over the pairs of a message, given singly or as two columns.

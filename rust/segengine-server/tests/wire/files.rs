@@ -21,7 +21,7 @@ fn header(wait: bool) -> v1::UploadHeader {
 }
 
 fn lines(count: u32) -> String {
-    (0..count).map(|number| format!("{number:032x}\n")).collect()
+    (0..count).map(|number| format!("{number:032x}")).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 async fn upload(house: &House, parts: Vec<UploadSegmentRequest>) -> Result<v1::Operation, tonic::Status> {
@@ -56,7 +56,7 @@ async fn a_file_becomes_a_segment() {
 #[tokio::test]
 async fn an_upload_can_be_awaited_later() {
     let house = House::open().await;
-    let parts = vec![part(Part::Header(header(false))), part(Part::Md5Digests(vec![7_u8; 16].repeat(1).into()))];
+    let parts = vec![part(Part::Header(header(false))), part(Part::Md5Digests(vec![7_u8; 16].into()))];
     let begun = upload(&house, parts).await.unwrap();
     let done = waited(&house, &begun.name).await;
     assert_eq!(done.state(), v1::OperationState::Failed, "one digest is too small a list");

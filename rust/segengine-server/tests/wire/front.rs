@@ -21,7 +21,7 @@ fn all(number: u32) -> v1::MatchRequest {
     v1::MatchRequest { identifiers: vec![person(number)], candidates, ..Default::default() }
 }
 
-/// Bytes that are no message are INVALID_ARGUMENT with details, at each of the methods, and none of them is lost by it.
+/// Bytes that are no message are `INVALID_ARGUMENT` with details, at each of the methods, and none of them is lost by it.
 #[tokio::test]
 async fn garbage_is_refused_by_every_method() {
     let house = House::open().await;
@@ -49,7 +49,7 @@ async fn an_unknown_method_is_said_to_be_one() {
     }
 }
 
-/// Match takes 64 KiB, everything else 4 MiB; what is larger is RESOURCE_EXHAUSTED and the connection goes on.
+/// Match takes 64 KiB, everything else 4 MiB; what is larger is `RESOURCE_EXHAUSTED` and the connection goes on.
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused() {
     let house = House::open().await;
@@ -102,7 +102,7 @@ async fn an_overloaded_server_sheds() {
     answered.unwrap();
 }
 
-/// The health check knows the whole and each service, says NOT_FOUND for others, and NOT_SERVING once the engine is
+/// The health check knows the whole and each service, says `NOT_FOUND` for others, and `NOT_SERVING` once the engine is
 /// closed; calls are UNAVAILABLE then.
 #[tokio::test]
 async fn health_follows_the_engine() {
@@ -173,7 +173,7 @@ async fn admin_says_what_the_engine_is() {
     }
     match last {
         Some(v1::verify_response::Part::Summary(summary)) => {
-            assert_eq!((summary.findings, summary.files > 0), (0, true))
+            assert_eq!((summary.findings, summary.files > 0), (0, true));
         }
         other => panic!("{other:?}"),
     }

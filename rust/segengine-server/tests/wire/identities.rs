@@ -85,7 +85,7 @@ async fn bulk_links_are_one_change() {
     assert_eq!((done.pairs, done.changed), (100, 100));
 }
 
-/// Members come and go one by one; a segment that is none is NOT_FOUND.
+/// Members come and go one by one; a segment that is none is `NOT_FOUND`.
 #[tokio::test]
 async fn members_change_at_once() {
     let house = House::open().await;

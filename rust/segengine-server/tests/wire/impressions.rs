@@ -1,4 +1,4 @@
-//! Match, MatchBatch, MatchStream, Explain, CountProfiles, Overlap, Evaluate: each once good, once bad.
+//! Match, `MatchBatch`, `MatchStream`, Explain, `CountProfiles`, Overlap, Evaluate: each once good, once bad.
 
 use segengine::ErrorKind;
 use segengine_server::v1::evaluate_response::Part;
@@ -152,7 +152,7 @@ async fn an_explanation_agrees_with_match() {
     assert_eq!(refused.field.as_deref(), Some("target"));
 }
 
-/// Counts of the four ways to name a set; a name that is none is NOT_FOUND.
+/// Counts of the four ways to name a set; a name that is none is `NOT_FOUND`.
 #[tokio::test]
 async fn counts_are_exact() {
     let house = House::open().await;

@@ -54,7 +54,8 @@ fn upload(chunks: u32) -> Vec<Result<bytes::Bytes, Failure>> {
     use v1::upload_segment_request::Part;
     let (parent, display_name) = (CAMPAIGN.to_owned(), "Clients".to_owned());
     let header = v1::UploadHeader { parent, display_name, wait: true, ..Default::default() };
-    let chunk = |number: u32| -> String { (0..100).map(|line| format!("{:032x}\n", 100 * number + line)).collect() };
+    let line = |number: u32| format!("{number:032x}\n");
+    let chunk = |number: u32| (100 * number..100 * (number + 1)).map(line).collect::<Vec<_>>().concat();
     let parts =
         std::iter::once(Part::Header(header)).chain((0..chunks).map(|number| Part::Chunk(chunk(number).into())));
     parts.map(|part| Ok(v1::UploadSegmentRequest { part: Some(part) }.encode_to_vec().into())).collect()

@@ -17,7 +17,7 @@ fn all() -> v1::MatchRequest {
     v1::MatchRequest { identifiers: vec![person(0)], candidates, ..Default::default() }
 }
 
-/// Before the engine is mounted the health check says NOT_SERVING and calls are UNAVAILABLE; afterwards both answer, on
+/// Before the engine is mounted the health check says `NOT_SERVING` and calls are UNAVAILABLE; afterwards both answer, on
 /// the same connection.
 #[tokio::test]
 async fn nothing_is_answered_before_the_engine_is_there() {
