@@ -36,6 +36,11 @@ impl Admission {
         let permit = Permit(Arc::clone(self));
         if before >= self.most { Err(status::overloaded(before)) } else { Ok(permit) }
     }
+
+    /// Calls in flight now.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Permit {

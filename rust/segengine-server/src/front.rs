@@ -77,6 +77,11 @@ impl Front {
         Self { shared, standard, door }
     }
 
+    /// What all connections share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Everything that is decided before the body is read.
     fn admit(&self, request: &mut Request<Body>, rule: &Rule) -> Result<(Mounted, Permit), Status> {
         let caller = self.door.caller(request.extensions()).map_err(status::from)?;

@@ -18,10 +18,16 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 
+use crate::admission::Admission;
 use crate::front::{Front, Shared};
 use crate::health::HealthChecks;
 use crate::policy::{Door, Policies};
 use crate::{listen, v1};
+
+/// How long no call must have been in flight for a stopping server to end: longer than a call is on its way.
+const QUIET: Duration = Duration::from_millis(500);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -234,6 +240,7 @@ impl Worker {
 
     async fn run(self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let Self { front, stopped, grace, listener, unix } = self;
+        let admission = Arc::clone(&front.shared().admission);
         let tcp = TcpIncoming::from(tokio::net::TcpListener::from_std(listener)?).with_nodelay(Some(true));
         let over_tcp = stack().serve_with_incoming_shutdown(front.clone(), tcp, told(stopped.clone()));
         let unix = unix.map(UnixListener::from_std).transpose()?;
@@ -248,12 +255,24 @@ impl Worker {
         };
         let patience = async {
             told(stopped.clone()).await;
-            tokio::time::sleep(grace).await;
+            drained(&admission, grace).await;
         };
         tokio::select! {
             ended = async { tokio::try_join!(over_tcp, over_unix) } => ended.map(|_| ()).map_err(Into::into),
             () = patience => Ok(()),
         }
+    }
+}
+
+/// Ends when no call has been in flight for a while, or the grace is over. A connection without a call is not waited
+/// for: its client may be asleep, and would hold the end up for the whole grace.
+async fn drained(admission: &Admission, grace: Duration) {
+    let (mut left, mut idle) = (grace, Duration::ZERO);
+    while !left.is_zero() && idle < QUIET {
+        let look = LOOK.min(left);
+        tokio::time::sleep(look).await;
+        left = left.saturating_sub(look);
+        idle = if admission.in_flight() == 0 { idle + look } else { Duration::ZERO };
     }
 }
 

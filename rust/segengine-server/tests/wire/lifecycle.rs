@@ -81,6 +81,18 @@ async fn a_server_stops_in_good_order() {
     drop(again);
 }
 
+/// A connection without a call does not hold the end up, even when its client is asleep and reads nothing.
+#[tokio::test]
+async fn a_sleeping_client_is_not_waited_for() {
+    let house = House::open().await;
+    house.targeting().r#match(all()).await.unwrap();
+    let began = Instant::now();
+    // The client's runtime is this thread, which is blocked meanwhile.
+    house.server.stop();
+    house.server.wait();
+    assert!(began.elapsed() < options().grace, "{:?}", began.elapsed());
+}
+
 /// Stopping and starting under calls: each call has an answer or UNAVAILABLE, and succeeds on the next server.
 #[tokio::test]
 async fn a_restart_under_calls_loses_none_without_a_status() {
