@@ -22,7 +22,7 @@ from typing import TypedDict
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = ROOT / "docs/reliability/runs.jsonl"
 PAGE = ROOT / "docs/RELIABILITY.md"
-KILLS_AT_ONCE = 100
+KILLS_AT_ONCE = 50  # a new directory each time: much goes wrong only while segments get their first members
 PROMISES = {
     1: ("an acknowledged upload or edit survives kill -9", 10_000),
     3: ("any single crash point is safe", 330),

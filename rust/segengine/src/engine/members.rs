@@ -16,6 +16,7 @@ use crate::bitmap::IdentifierSet;
 use crate::catalog::{MemberDelta, Segment, SegmentState, Version, VersionState};
 use crate::error::{Error, Result};
 use crate::identity::IdentifierRef;
+use crate::identity::stored::Entry;
 use crate::ids::{IdentifierId, Revision, SegmentNumber};
 use crate::limits;
 use crate::segment::memberships::VersionMembers;
@@ -63,7 +64,7 @@ impl Engine {
         for identifier in identifiers {
             taken.take(inner, &mut intake, identifier, add)?;
         }
-        let (settled, fresh) = inner.sort_out(intake);
+        let (settled, mut fresh) = inner.sort_out(intake);
         let mut ids: Vec<u32> = taken.ids.iter().map(|&id| settled.id(id)).collect();
         let given = ids.len() as u64;
         ids.sort_unstable();
@@ -86,6 +87,11 @@ impl Engine {
         // It may have been deleted since it was looked up.
         let present = change.model().segments.get(&u64::from(found.number.0)).cloned();
         let present = present.ok_or_else(|| Error::not_found("the segment was deleted meanwhile").field("name"))?;
+        if change.publisher.replacing.contains_key(&present.number.0) {
+            let named =
+                inner.name_strangers(&mut change, std::mem::take(&mut taken.strangers), &mut ids, &mut fresh)?;
+            replaced.extend(named);
+        }
         let live = inner.generation.load().slots.live(present.number).cloned();
         let (changed, written) = match live {
             Some(live) => {
@@ -99,8 +105,10 @@ impl Engine {
             }
             None if !add => {
                 replaced.extend(inner.name_change(&mut change, present.number, &ids, add)?);
-                let written =
-                    change.commit_then(|publisher| inner.apply_to_coming(publisher, present.number, &ids, add))?;
+                let written = change.commit_then(|publisher| {
+                    inner.join(&fresh);
+                    inner.apply_to_coming(publisher, present.number, &ids, add);
+                })?;
                 (0, written)
             }
             None => inner.first_version(change, &present, &ids, &fresh)?,
@@ -119,6 +127,8 @@ impl Engine {
 #[derive(Default)]
 struct Taken {
     ids: Vec<u32>,
+    /// What is to be removed and has no id.
+    strangers: Vec<Entry>,
     unknown: u64,
     skipped: u64,
 }
@@ -142,12 +152,34 @@ impl Taken {
             self.ids.push(id.0);
         } else {
             self.unknown += 1;
+            self.strangers.push((digest, identifier.kind(), 0));
         }
         Ok(())
     }
 }
 
 impl Inner {
+    /// Gives ids to identifiers that are to be removed and that nobody knows yet. The file that is on its way may hold
+    /// them, and they must not come back with it (invariant 7); at any other time there is nothing to remove. Few and
+    /// rare, so their run is written under the lock. Returns the files that nothing names any more.
+    fn name_strangers(
+        &self,
+        change: &mut Change<'_>,
+        mut strangers: Vec<Entry>,
+        ids: &mut Vec<u32>,
+        fresh: &mut Vec<Entry>,
+    ) -> Result<Vec<String>> {
+        if strangers.is_empty() {
+            return Ok(Vec::new());
+        }
+        strangers.sort_unstable_by_key(|entry| entry.0.0);
+        strangers.dedup_by_key(|entry| entry.0.0);
+        let run = self.write_run(&strangers)?;
+        ids.extend(run.first..run.first.saturating_add(run.count));
+        *fresh = strangers;
+        self.name_run(change, run)
+    }
+
     /// Refuses to put a profile into more segments than a record may hold (invariant 16).
     fn check_width(&self, live: &VersionMembers, ids: &[u32], add: bool) -> Result<()> {
         if !add || self.generation.load().slots.all_live().count() <= limits::SEGMENTS_PER_PROFILE {
@@ -208,7 +240,7 @@ impl Inner {
         live: &Arc<VersionMembers>,
         ids: &[u32],
         add: bool,
-        fresh: &[crate::identity::stored::Entry],
+        fresh: &[Entry],
     ) -> Result<(u64, Written)> {
         let mut changed = 0;
         let written = change.commit_then(|publisher| {
@@ -233,13 +265,23 @@ impl Inner {
         mut change: Change<'_>,
         segment: &Segment,
         ids: &[u32],
-        fresh: &[crate::identity::stored::Entry],
+        fresh: &[Entry],
     ) -> Result<(u64, Written)> {
         let slot = change.write.reserve_slots(1)?.first().copied();
         let slot = slot.ok_or_else(|| Error::internal("no slot was reserved"))?;
         let set = IdentifierSet::of(ids);
         let file = self.new_file("members", MEMBERS_FILE, &encode_members([(slot, &set)].into_iter()))?;
         let number = change.write.next("versions")?;
+        let replacing = change.publisher.replacing.contains_key(&segment.number.0);
+        let mut accepted = change.revision;
+        if replacing {
+            // The file of this version goes with it: what comes after it must find this change at a start, and those
+            // before it, which this version then must not take for its own (invariant 7).
+            self.name_change(&mut change, segment.number, ids, true)?;
+            let deltas = change.model().deltas.values().filter(|delta| delta.segment == segment.number);
+            let first = deltas.map(|delta| delta.revision.0).min().unwrap_or(accepted.0);
+            accepted = Revision(first.saturating_sub(1));
+        }
         let version = Version {
             number,
             segment: segment.number,
@@ -247,15 +289,10 @@ impl Inner {
             file,
             identifiers: set.len(),
             state: VersionState::Live,
-            accepted: change.revision,
+            accepted,
             create_time: change.now,
         };
         let unnamed = change.write.publish_version(&version)?;
-        let replacing = change.publisher.replacing.contains_key(&segment.number.0);
-        if replacing {
-            // The file of this version goes with it; what comes after it must find the change at a start (invariant 7).
-            self.name_change(&mut change, segment.number, ids, true)?;
-        }
         let state = if replacing { SegmentState::Processing } else { SegmentState::Processed };
         let (revision, update_time) = (change.revision, change.now);
         let record = change.model().segments.get(&u64::from(segment.number.0)).cloned();

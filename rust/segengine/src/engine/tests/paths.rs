@@ -107,6 +107,40 @@ fn a_change_during_the_first_upload_of_a_segment_is_there_after_reopening() {
     check(&open(&path));
 }
 
+/// A removal of somebody whom only the file on its way knows found nobody to remove, and they came in with the file; and a
+/// first version, made by an addition after that, took the removal from the file on its way (both found by the kill test
+/// in its 804th round).
+#[test]
+fn who_is_removed_while_the_first_file_that_names_them_is_read_does_not_come_in_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let engine = open(&path);
+    found_house(&engine);
+    put_adgroup(&engine, 1, &[0], &[]);
+    let target = UploadTarget::Named { parent: campaign(), display_name: "Actifs".to_owned(), id: None };
+    let begun = engine.begin_upload(&ADMIN, &target, UploadSettings::default()).unwrap();
+    let UploadBegun::Accepted(mut upload) = begun else { panic!("it was never made before") };
+    (0..100).for_each(|number| upload.feed(format!("{}\n", hash(number)).as_bytes()).unwrap());
+    let segment = SegmentName::parse("acme/spring/actifs").unwrap();
+    let texts = [7, 7, 200].map(|number| format!("email_md5:{}", hash(number)));
+    let removed = texts.iter().map(|text| IdentifierRef::parse(text).ok());
+    let changed = engine.change_members(&ADMIN, &segment, removed, false, None).unwrap();
+    assert_eq!((changed.changed, changed.unchanged, changed.unknown), (0, 0, 3));
+    let new = [IdentifierRef::parse("network:new").ok()];
+    engine.change_members(&ADMIN, &segment, new.into_iter(), true, None).unwrap();
+    upload.finish(&ADMIN).unwrap();
+    let check = |engine: &Engine| {
+        assert_eq!(answer(engine, &format!("email_md5:{}", hash(7))), [0; 0]);
+        assert_eq!(answer(engine, &format!("email_md5:{}", hash(8))), [1]);
+        let (count, _) = engine.count(&ADMIN, &SetQuery::Segment(segment.clone())).unwrap();
+        assert_eq!(count.profiles, 99 + 1);
+        verify(engine);
+    };
+    check(&engine);
+    engine.close().unwrap();
+    check(&open(&path));
+}
+
 #[test]
 fn a_refused_file_changes_nothing_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
