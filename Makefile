@@ -167,8 +167,7 @@ bench-python: bench-setup ## pytest-benchmark: the binding
 	PYTHONPATH=$(BENCH)/python $(BIN)/python -m pytest -o addopts= --benchmark-only benches/python
 
 bench-setup: build $(BENCH)/venv/.locked ## Build for release, and set up the peers
-	$(CARGO_SH) build --quiet --release --locked -p segengine-server --bins --examples
-	$(CARGO_SH) build --quiet --release --locked -p segengine-python
+	$(CARGO_SH) build --quiet --release --locked -p segengine-server -p segengine-python --lib --bins --examples
 	@mkdir -p $(BENCH)/python && cp -R python/segengine $(BENCH)/python/
 	@cp target/release/lib_segengine.$(if $(filter Darwin,$(shell uname)),dylib,so) $(BENCH)/python/segengine/_segengine.abi3.so
 

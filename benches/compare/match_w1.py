@@ -47,6 +47,17 @@ def digest_of(values: np.ndarray) -> np.ndarray:
     return mixed.view(np.uint8)
 
 
+def specification(number: int, include: list[list[int]], exclude: list[int]) -> dict[str, Any]:
+    """One adgroup of the workload. A segment in both lists is refused by the form, so it is written as an expression."""
+    named = {"id": f"a{number}", "display_name": f"a{number}"}
+    if all(set(exclude).isdisjoint(group) for group in include):
+        groups = [[f"s{s}" for s in group] for group in include]
+        return {**named, "include": groups, "exclude": [f"s{s}" for s in exclude]}
+    clauses = ["(" + " | ".join(f"s{s}" for s in group) + ")" for group in include]
+    clauses.append("!(" + " | ".join(f"s{s}" for s in exclude) + ")")
+    return {**named, "targeting": " & ".join(clauses)}
+
+
 def build_engine(engine: Any, w: workload.Workload) -> tuple[np.ndarray, dict[str, float]]:
     """Load memberships and adgroups; returns the integer ids of the adgroups, shape (A,), and the times."""
     times = {}
@@ -61,15 +72,7 @@ def build_engine(engine: Any, w: workload.Workload) -> tuple[np.ndarray, dict[st
         campaign=campaign,
     )
     times["load_s"] = time.perf_counter() - started
-    specs = (
-        {
-            "id": f"a{number}",
-            "display_name": f"a{number}",
-            "include": [[f"s{s}" for s in group] for group in include],
-            "exclude": [f"s{s}" for s in exclude],
-        }
-        for number, (include, exclude) in enumerate(w.adgroups())
-    )
+    specs = (specification(number, include, exclude) for number, (include, exclude) in enumerate(w.adgroups()))
     started = time.perf_counter()
     ids = np.asarray(campaign.adgroups.upsert(specs), np.uint32)
     times["upsert_s"] = time.perf_counter() - started
