@@ -1,8 +1,8 @@
 //! A cheap client for `Targeting/Match`: frames made beforehand go over a few bare HTTP/2 connections, so that the
 //! server is what is measured.
 //!
-//! `load TARGET FRAMES CONNECTIONS IN_FLIGHT SECONDS [RATE]`: FRAMES holds gRPC frames one after the other. Without a
-//! rate the loop is closed: each connection keeps IN_FLIGHT requests on their way, which finds the capacity. With a rate
+//! `load TARGET FRAMES CONNECTIONS IN_FLIGHT SECONDS [RATE]`: `FRAMES` holds gRPC frames one after the other. Without a
+//! rate the loop is closed: each connection keeps `IN_FLIGHT` requests on their way, which finds the capacity. With a rate
 //! it is open: requests are due at even intervals, and latency counts from when each was due, not from when it could be
 //! sent (coordinated omission). Prints one JSON object: answers, failures, rate, p50, p99 and maximum in microseconds.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring tool: it may stop where it stands")]

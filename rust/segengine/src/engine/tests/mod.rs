@@ -115,7 +115,7 @@ fn verify(engine: &Engine) {
     let mut findings = Vec::new();
     let verified = engine.verify(&ADMIN, &mut |step| {
         if let VerifyStep::Found(found) = step {
-            findings.push(found)
+            findings.push(found);
         }
     });
     assert_eq!((verified.unwrap().findings, findings), (0, Vec::new()));
