@@ -332,7 +332,7 @@ def try_defect(defect: Defect) -> bool:
         (defect.file, defect.before, defect.after),
         *([ALSO[defect.number]] if defect.number in ALSO else []),
     ]
-    sound = {}
+    sound: dict[str, str] = {}
     for file, before, after in files:
         text = plant(file, before, after)
         sound.setdefault(file, text)

@@ -1,7 +1,7 @@
 //! A server: sockets, one single-threaded runtime for each core, and an orderly end.
 //!
 //! Impressions are answered on the thread that read them, without a hand-over; whatever takes long goes to threads of
-//! its own. Settings are explicit where the defaults of the stack are unsafe (see [`stack`]).
+//! its own. Settings are explicit where the defaults of the stack are unsafe (see `stack`).
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;

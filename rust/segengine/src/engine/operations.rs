@@ -1,6 +1,6 @@
 //! Work that outlives its request: how far it is, who may stop it, how it ended.
 //!
-//! What has to survive a restart is an [`OperationRecord`](crate::catalog::OperationRecord) in the catalog; progress and
+//! What has to survive a restart is an [`OperationRecord`] in the catalog; progress and
 //! the wish to cancel live here, for as long as the work runs.
 
 use std::sync::Arc;
