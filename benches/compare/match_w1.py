@@ -48,7 +48,7 @@ def digest_of(values: np.ndarray) -> np.ndarray:
 
 
 def specification(number: int, include: list[list[int]], exclude: list[int]) -> dict[str, Any]:
-    """One adgroup of the workload. A segment in both lists is refused by the form, so it is written as an expression."""
+    """One adgroup of the workload. The form refuses a segment in both lists, so that is written as an expression."""
     named = {"id": f"a{number}", "display_name": f"a{number}"}
     if all(set(exclude).isdisjoint(group) for group in include):
         groups = [[f"s{s}" for s in group] for group in include]

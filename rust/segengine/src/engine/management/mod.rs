@@ -1,6 +1,6 @@
 //! What is managed: advertisers, campaigns, segments and adgroups are created, read, listed, changed and deleted here.
 //!
-//! Reads take the catalog as of the last commit and wait for nobody. Every mutation is one [`Call`]: who may, was it done
+//! Reads take the catalog as of the last commit and wait for nobody. Every mutation is one `Call`: who may, was it done
 //! before, then everything that can be refused, then one transaction; so a refusal leaves nothing behind, and a call that
 //! only validates is the same call without the commit. Names are looked up inside the transaction, so two creators of
 //! one name meet there. What a mutation answers was built before its commit: nobody can change it in between.
