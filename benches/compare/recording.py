@@ -33,7 +33,11 @@ def print_rounds(rounds: dict[str, list[float]], unit: str, wrong: dict[str, int
 
 
 def keep(folder: Path, what: str, facts: dict[str, Any]) -> Path:
-    """Write one record; returns its path. ``folder`` is benches/record or another one for trials."""
+    """Write one record; returns its path. ``folder`` is benches/record or another one for trials.
+
+    Of ``facts["options"]`` those are kept that are no paths: where something lay says nothing about how fast it was.
+    """
+    options = {name: value for name, value in facts.get("options", {}).items() if not isinstance(value, Path)}
     hashes = {name: hashlib.sha256((BENCHES / name).read_bytes()).hexdigest() for name in BASELINES}
     place = folder / f"{platform.machine()}-{os.cpu_count()}-cores"
     place.mkdir(parents=True, exist_ok=True)
@@ -45,6 +49,7 @@ def keep(folder: Path, what: str, facts: dict[str, Any]) -> Path:
         "python": platform.python_version(),
         "inputs_sha256": hashes,
         **facts,
+        "options": options,
     }
     path = place / f"{what}-{stamp}.json"
     path.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")

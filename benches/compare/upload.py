@@ -79,7 +79,7 @@ class Ours:
         """Upload, and ask for the last line: the number of distinct lines."""
         self.campaign.segments.upload("List", path)
         answer = self.engine.match(f"email_md5:{last}")
-        if self.adgroup.record.id not in answer.adgroups.tolist():
+        if self.adgroup.number not in answer.adgroups.tolist():
             return 0
         return int(self.segment.refresh().report.unique)
 
