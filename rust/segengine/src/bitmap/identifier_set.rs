@@ -77,6 +77,19 @@ impl IdentifierSet {
         self.0.and_cardinality(&other.0)
     }
 
+    /// Adds every id of `other`, in place.
+    pub fn merge(&mut self, other: &Self) {
+        self.0.or_inplace(&other.0);
+    }
+
+    /// The ids of any of `sets`: linear in their containers, where a chain of [`Self::or`] copies the growing union.
+    pub fn union<'s>(sets: impl IntoIterator<Item = &'s Self>) -> Self {
+        sets.into_iter().fold(Self::new(), |mut all, set| {
+            all.merge(set);
+            all
+        })
+    }
+
     /// The ids of `self` or `other`.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
@@ -140,5 +153,18 @@ impl IdentifierSet {
     /// `Corrupted` or `LimitExceeded`, naming `name`.
     pub fn from_portable(name: &str, bytes: &[u8], ids_end: u64) -> Result<Self> {
         decode(name, bytes, ids_end).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_union_is_the_chain_of_ors() {
+        let sets: Vec<_> = (1..40_u32).map(|step| IdentifierSet::of(&[step, step * 7, step * 70_000])).collect();
+        let chain = sets.iter().fold(IdentifierSet::new(), |all, set| all.or(set));
+        assert_eq!(IdentifierSet::union(&sets), chain);
+        assert!(IdentifierSet::union([]).is_empty());
     }
 }

@@ -221,7 +221,7 @@ impl Load {
         }
         let settled = inner.settle(std::mem::replace(&mut self.intake, Intake::new(&inner.identity)))?;
         let sets: Vec<_> = std::mem::take(&mut self.sets).into_iter().map(|set| settled.renumber(set)).collect();
-        let identifiers = sets.iter().fold(IdentifierSet::new(), |all, set| all.or(set)).len();
+        let identifiers = IdentifierSet::union(&sets).len();
         let (accepted, targets) = self.accept(inner)?;
         let staged = self.stage(inner, accepted, &targets, sets);
         let mut replacement =
@@ -340,7 +340,7 @@ impl Load {
             unique,
             invalid: self.invalid.clone(),
             segments: loaded_segments(inner, &targets),
-            identifiers: self.sets.iter().fold(IdentifierSet::new(), |all, set| all.or(set)).len(),
+            identifiers: IdentifierSet::union(&self.sets).len(),
             new_identifiers: 0,
             written: Written { revision: Revision(revision), generation: self.engine.generation() },
         }))

@@ -444,7 +444,7 @@ impl Inner {
         for version in generation.slots.all_live() {
             let holder = model.segments.get(&u64::from(version.segment.0));
             if holder.map(|holder| holder.advertiser) == advertiser {
-                own = own.or(&version.identifiers());
+                version.merge_into(&mut own);
             }
         }
         report.set_already_known(uploaded.common(&own), any_known);

@@ -55,6 +55,11 @@ impl VersionMembers {
         self.set.read().clone()
     }
 
+    /// Adds the identifiers as they are now to `all`.
+    pub fn merge_into(&self, all: &mut IdentifierSet) {
+        all.merge(&self.set.read());
+    }
+
     /// Number of identifiers now.
     #[must_use]
     pub fn len(&self) -> u64 {
