@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use segengine::expression::Expression;
 use segengine::ids::{AdgroupId, SegmentNumber};
-use segengine::targeting::{AdgroupIndex, NaiveIndex, PlaneIndex, Scratch};
+use segengine::targeting::{AdgroupIndex, NaiveIndex, PlaneIndex, Rule, Scratch};
 
 /// How often each kind of node held, of how many.
 type Shares = BTreeMap<&'static str, (u64, u64)>;
@@ -98,13 +98,47 @@ fn sorted(mut ids: Vec<u32>) -> Vec<u32> {
     ids
 }
 
-/// Asks both indexes every user and compares with the model; returns how many pairs held.
+/// The index over all `expressions` made by edits: on a base where half of them ask something else, are not there yet or
+/// stand beside others that are removed, they are put right in two revisions, the second of which says all anew.
+fn revised(random: &mut Random, ids: &[u32], expressions: &[Expression<SegmentNumber>]) -> PlaneIndex {
+    let other = Expression::literal(SegmentNumber(1));
+    let mut base = Vec::new();
+    let mut changed: Vec<(AdgroupId, Option<Rule<'_>>)> = Vec::new();
+    for (&id, expression) in ids.iter().zip(expressions) {
+        let right = (AdgroupId(id), Some(Rule::When(expression)));
+        match random.below(4) {
+            0 => base.push((AdgroupId(id), Rule::When(expression))),
+            1 => {
+                base.push((AdgroupId(id), Rule::When(&other)));
+                changed.push(right);
+            }
+            2 => {
+                base.push((AdgroupId(id), Rule::Never));
+                changed.push(right);
+            }
+            _ => changed.push(right),
+        }
+        if random.below(8) == 0 {
+            base.push((AdgroupId(id + 1), Rule::Everybody));
+            changed.push((AdgroupId(id + 1), None));
+        }
+    }
+    let index = PlaneIndex::build(base);
+    let half = index.revised(changed.get(..changed.len() / 2).unwrap());
+    let whole = half.revised(&changed);
+    assert!(whole.heap_bytes() > 0);
+    whole
+}
+
+/// Asks all indexes every user and compares with the model; returns how many pairs held.
 fn compare(random: &mut Random, trees: &[Tree], users: &[u64], shares: &mut Shares) -> u64 {
     let ids: Vec<u32> = (0..trees.len()).map(|place| 1 + 3 * place as u32).collect();
     let expressions: Vec<_> = trees.iter().map(Tree::expression).collect();
     let pairs = || ids.iter().map(|&id| AdgroupId(id)).zip(&expressions);
     let naive = NaiveIndex::build(pairs().map(|(id, expression)| (id, expression.clone())).collect());
     let planes = PlaneIndex::build(pairs());
+    let revised = revised(random, &ids, &expressions);
+    assert_eq!((planes.len(), revised.len()), (ids.len(), ids.len()));
     let mut scratch = Scratch::default();
     let mut held_pairs = 0;
     for &held in users {
@@ -113,7 +147,7 @@ fn compare(random: &mut Random, trees: &[Tree], users: &[u64], shares: &mut Shar
         held_pairs += truth.len() as u64;
         let mut segments: Vec<u32> = (0..64).filter(|segment| held >> segment & 1 == 1).collect();
         segments.push(70_000 + random.below(9) as u32);
-        let mut candidates: Vec<u32> = (0..40).map(|_| random.below(trees.len() as u64 * 3 + 9) as u32).collect();
+        let mut candidates: Vec<u32> = (0..90).map(|_| random.below(trees.len() as u64 * 3 + 9) as u32).collect();
         candidates.extend_from_within(..5);
         let unknown = candidates.iter().filter(|id| !ids.contains(id)).count() as u32;
         let mut expected: Vec<u32> = Vec::new();
@@ -122,7 +156,7 @@ fn compare(random: &mut Random, trees: &[Tree], users: &[u64], shares: &mut Shar
                 expected.push(id);
             }
         }
-        for index in [&naive as &dyn AdgroupIndex, &planes] {
+        for index in [&naive as &dyn AdgroupIndex, &planes, &revised] {
             let mut all = Vec::new();
             index.match_all(&segments, &mut scratch, &mut all);
             assert_eq!(sorted(all), truth, "match-all of user {held:b}");

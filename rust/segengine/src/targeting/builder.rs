@@ -1,28 +1,21 @@
-//! Compiles adgroups into a [`PlaneIndex`]: forms → buckets and rows → postings → programs.
+//! Compiles adgroups into sheets and programs: forms → rows → buckets → postings, and forms → programs.
 //!
-//! Linear in the literals. A rebuild happens aside, while readers use the index before.
+//! Linear in the literals but for one sort of the rows. A rebuild happens aside, while readers use the index before.
 
 use std::collections::BTreeMap;
 
 use super::forms::{Form, Forms};
-use super::planes::{Bucket, PlaneIndex};
-use super::program::{ABSENT, Arena};
+use super::program::{Arena, ProgramTable};
+use super::rows::{Ranks, Row};
+use super::sheet::{BLOCK, BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet};
 use crate::ids::AdgroupId;
 
 /// Planes that one bucket may have: the accumulators of a request must stay in the first-level cache. Of an adgroup
 /// with more clauses the shortest are indexed and the whole is verified.
-const MAXIMUM_PLANES: usize = 8;
+pub(super) const MAXIMUM_PLANES: usize = 8;
 
-/// One adgroup between reading and layout.
-#[derive(Debug, Clone, Copy)]
-struct Placed<'a> {
-    form: Form<'a>,
-    /// First accumulator bit of its row: that of its first plane.
-    bit: usize,
-    /// Bits from one of its planes to the next.
-    stride: usize,
-    planes: usize,
-}
+/// Bits that may be lost to the last blocks of planes: for each number of clauses, verified or not, a block a plane.
+const PADDING: usize = (MAXIMUM_PLANES + 1) * 2 * (MAXIMUM_PLANES + 1) * BLOCK_BITS;
 
 /// Planes and whether survivors are verified: adgroups that share both share a bucket.
 fn bucket_key(form: &Form<'_>) -> (usize, bool) {
@@ -30,54 +23,77 @@ fn bucket_key(form: &Form<'_>) -> (usize, bool) {
     (clauses.min(MAXIMUM_PLANES), form.verify.is_some() || clauses > MAXIMUM_PLANES)
 }
 
-/// Builds the index over adgroups with the forms at the same places.
-pub(super) fn build(adgroups: &[AdgroupId], forms: &Forms<'_>) -> PlaneIndex {
-    let mut index = PlaneIndex { len: adgroups.len(), segments_end: forms.segments_end, ..PlaneIndex::default() };
-    let placed = lay_out(&mut index, adgroups, forms);
-    post(&mut index, &placed, forms);
-    compile(&mut index, adgroups, forms);
-    index
+/// Builds the sheets over adgroups with the forms at the same places. Each takes as many as it has bits for.
+pub(super) fn sheets(adgroups: &[AdgroupId], forms: &Forms<'_>) -> Vec<Sheet> {
+    let mut sheets = Vec::new();
+    let mut some = Vec::new();
+    let mut bits = 0;
+    for (adgroup, form) in adgroups.iter().zip(forms.forms()).filter(|(_, form)| !form.never) {
+        let needed = bucket_key(form).0.max(1) + 1;
+        if bits + needed + PADDING > HALFWORDS * HALFWORD_BITS {
+            sheets.push(sheet(&some, forms));
+            some.clear();
+            bits = 0;
+        }
+        bits += needed;
+        some.push((adgroup.0, *form));
+    }
+    if !some.is_empty() {
+        sheets.push(sheet(&some, forms));
+    }
+    sheets
 }
 
-/// Makes the buckets and gives each adgroup that can match its row, those with excludes first in their bucket.
-fn lay_out<'a>(index: &mut PlaneIndex, adgroups: &[AdgroupId], forms: &Forms<'a>) -> Vec<Placed<'a>> {
-    type Members<'a> = Vec<(u32, Form<'a>)>;
-    let mut buckets: BTreeMap<(usize, bool), (Members<'a>, Members<'a>)> = BTreeMap::new();
-    for (adgroup, form) in adgroups.iter().zip(forms.forms()).filter(|(_, form)| !form.never) {
-        let (with_excludes, without) = buckets.entry(bucket_key(form)).or_default();
-        let members = if forms.excludes(form).is_empty() { without } else { with_excludes };
-        members.push((adgroup.0, *form));
+fn sheet(some: &[(u32, Form<'_>)], forms: &Forms<'_>) -> Sheet {
+    let mut sheet = Sheet::default();
+    let rows = lay_out(&mut sheet, some, forms);
+    post(&mut sheet, &rows, forms);
+    sheet
+}
+
+/// The rows of each bucket of a sheet.
+type BucketRows<'a> = Vec<Vec<Row<'a>>>;
+
+/// Makes the buckets and gives each adgroup its row, those with excludes first in their bucket.
+fn lay_out<'a>(sheet: &mut Sheet, some: &[(u32, Form<'a>)], forms: &Forms<'a>) -> BucketRows<'a> {
+    let ranks = Ranks::of(forms, some);
+    let mut buckets: BTreeMap<(usize, bool), Vec<Row<'a>>> = BTreeMap::new();
+    for (adgroup, form) in some {
+        buckets.entry(bucket_key(form)).or_default().push(Row::new(*adgroup, *form, forms, &ranks));
     }
-    let mut placed = Vec::with_capacity(adgroups.len());
-    for ((planes, verify), (with_excludes, without)) in buckets {
-        let rows = with_excludes.len() + without.len();
+    let mut all = Vec::with_capacity(buckets.len());
+    for ((planes, verify), mut rows) in buckets {
+        rows.sort_unstable_by_key(|row| (forms.excludes(&row.form).is_empty(), row.key, row.adgroup));
+        let with_excludes = rows.partition_point(|row| !forms.excludes(&row.form).is_empty());
         let bucket = Bucket {
             planes,
             verify,
-            rows,
-            words: rows.div_ceil(64),
-            exclude_words: with_excludes.len().div_ceil(64),
-            first_row: index.adgroups.len(),
-            base: index.accumulator_words,
+            rows: rows.len(),
+            blocks: rows.len().div_ceil(BLOCK_BITS),
+            exclude_blocks: with_excludes.div_ceil(BLOCK_BITS),
+            first_row: sheet.adgroups.len(),
+            base: sheet.halfwords,
         };
-        let stride = bucket.words * 64;
-        for (bit, (adgroup, form)) in (bucket.base * 64..).zip(with_excludes.into_iter().chain(without)) {
-            index.adgroups.push(adgroup);
-            placed.push(Placed { form, bit, stride, planes });
-        }
-        index.adgroups.resize(bucket.first_row + stride, 0);
-        index.accumulator_words += bucket.accumulator_words();
-        index.any_verify |= verify;
-        index.buckets.push(bucket);
+        sheet.adgroups.extend(rows.iter().map(|row| row.adgroup));
+        sheet.adgroups.resize(bucket.first_row + bucket.blocks * BLOCK_BITS, 0);
+        sheet.halfwords += bucket.halfwords();
+        sheet.any_verify |= verify;
+        sheet.buckets.push(bucket);
+        all.push(rows);
     }
-    placed
+    all
 }
 
-/// Segment → accumulator bits, in two passes over the literals: count, then place.
-fn post(index: &mut PlaneIndex, placed: &[Placed<'_>], forms: &Forms<'_>) {
-    let mut starts = vec![0_u32; index.segments_end + 1];
-    for_each_posting(placed, forms, |segment, _| {
-        if let Some(count) = starts.get_mut(segment as usize + 1) {
+/// Segment → postings, in two passes over the literals: count, then place.
+fn post(sheet: &mut Sheet, rows: &BucketRows<'_>, forms: &Forms<'_>) {
+    let mut starts = vec![0_u32; forms.segments_end + 1];
+    let mut last = vec![u32::MAX; forms.segments_end];
+    for_each_literal(&sheet.buckets, rows, forms, |segment, bit| {
+        let Some(last) = last.get_mut(segment as usize) else { return };
+        let halfword = bit / HALFWORD_BITS as u32;
+        if std::mem::replace(last, halfword) != halfword
+            && let Some(count) = starts.get_mut(segment as usize + 1)
+        {
             *count += 1;
         }
     });
@@ -87,62 +103,64 @@ fn post(index: &mut PlaneIndex, placed: &[Placed<'_>], forms: &Forms<'_>) {
         *start = total;
     }
     let mut next = starts.clone();
-    let mut bits = vec![0_u32; total as usize];
-    for_each_posting(placed, forms, |segment, bit| {
-        let Some(place) = next.get_mut(segment as usize) else { return };
-        if let Some(slot) = bits.get_mut(*place as usize) {
-            *slot = bit;
+    let mut postings = vec![0_u32; total as usize];
+    last.fill(u32::MAX);
+    for_each_literal(&sheet.buckets, rows, forms, |segment, bit| {
+        let Some((last, next)) = last.get_mut(segment as usize).zip(next.get_mut(segment as usize)) else { return };
+        let (halfword, mask) = (bit / HALFWORD_BITS as u32, 1 << (bit % HALFWORD_BITS as u32));
+        if std::mem::replace(last, halfword) != halfword {
+            *next += 1;
         }
-        *place += 1;
+        if let Some(posting) = postings.get_mut((*next as usize).wrapping_sub(1)) {
+            *posting |= halfword | mask << HALFWORD_BITS;
+        }
     });
-    index.posting_starts = starts;
-    index.bits = bits;
+    sheet.starts = starts;
+    sheet.postings = postings;
 }
 
-/// Calls `visit` with each segment and the bit it sets, in the order of rows.
-fn for_each_posting(placed: &[Placed<'_>], forms: &Forms<'_>, mut visit: impl FnMut(u32, u32)) {
+/// Calls `visit` with each segment and the bit it sets; the bits of a segment ascend.
+fn for_each_literal(buckets: &[Bucket], rows: &BucketRows<'_>, forms: &Forms<'_>, mut visit: impl FnMut(u32, u32)) {
     let mut visit_list = |list: &[u32], bit: usize| {
-        // 16M adgroups of 9 planes are 151M bits.
+        // A sheet has 2²⁰ bits.
         let bit = u32::try_from(bit).unwrap_or(u32::MAX);
         list.iter().for_each(|&segment| visit(segment, bit));
     };
-    for row in placed {
-        let planes = (row.bit..).step_by(row.stride.max(1));
-        if row.form.clause_count() <= row.planes {
-            forms.clauses(&row.form).zip(planes).for_each(|(clause, bit)| visit_list(clause, bit));
-        } else {
-            let mut clauses: Vec<_> = forms.clauses(&row.form).collect();
-            clauses.sort_by_key(|clause| clause.len());
-            clauses.into_iter().take(row.planes).zip(planes).for_each(|(clause, bit)| visit_list(clause, bit));
+    for (bucket, rows) in buckets.iter().zip(rows) {
+        let first = |plane: usize| (bucket.base + plane * bucket.blocks * BLOCK) * HALFWORD_BITS;
+        for plane in 0..bucket.planes {
+            for (row, bit) in rows.iter().zip(first(plane)..) {
+                let clause = row.clauses.get(plane).copied().unwrap_or_default();
+                visit_list(forms.clause(&row.form, clause.into()), bit);
+            }
         }
-        visit_list(forms.excludes(&row.form), row.bit + row.planes.max(1) * row.stride);
+        for (row, bit) in rows.iter().zip(first(bucket.planes.max(1))..) {
+            visit_list(forms.excludes(&row.form), bit);
+        }
     }
 }
 
 /// The programs in the order of adgroup numbers, so that those of a campaign lie together, and the table of them.
-fn compile(index: &mut PlaneIndex, adgroups: &[AdgroupId], forms: &Forms<'_>) {
-    let largest = adgroups.iter().map(|adgroup| adgroup.0 as usize + 1).max();
-    index.programs = vec![ABSENT; largest.unwrap_or_default()];
-    index.arena = Arena::for_segments_below(index.segments_end);
+pub(super) fn programs(adgroups: &[AdgroupId], forms: &Forms<'_>, mut table: ProgramTable) -> (ProgramTable, Arena) {
+    let mut arena = Arena::for_segments_below(forms.segments_end);
     let mut order: Vec<(&AdgroupId, &Form<'_>)> = adgroups.iter().zip(forms.forms()).collect();
     if !adgroups.is_sorted() {
         order.sort_by_key(|(adgroup, _)| **adgroup);
     }
     let mut clauses: Vec<&[u32]> = Vec::new();
     for (adgroup, form) in order {
-        if let Some(program) = index.programs.get_mut(adgroup.0 as usize) {
-            *program = index.arena.end();
-        }
+        table.set(adgroup.0, arena.end());
         match form.verify {
-            _ if form.never => index.arena.push_never(),
-            Some(expression) => index.arena.push_expression(expression),
+            _ if form.never => arena.push_never(),
+            Some(expression) => arena.push_expression(expression),
             None => {
                 clauses.clear();
                 clauses.extend(forms.clauses(form));
                 clauses.sort_by_key(|clause| clause.len());
                 let lists = clauses.iter().copied().chain([forms.excludes(form)]);
-                index.arena.push_groups(form.clause_count(), lists);
+                arena.push_groups(form.clause_count(), lists);
             }
         }
     }
+    (table, arena)
 }

@@ -118,6 +118,11 @@ impl<'a> Forms<'a> {
         (form.first_list..form.first_list + form.clauses).map(|list| self.list(list))
     }
 
+    /// The clause of that number.
+    pub(super) fn clause(&self, form: &Form<'_>, clause: usize) -> &[u32] {
+        if clause < form.clauses { self.list(form.first_list + clause) } else { &[] }
+    }
+
     /// None of these may be held.
     pub(super) fn excludes(&self, form: &Form<'_>) -> &[u32] {
         self.list(form.first_list + form.clauses)

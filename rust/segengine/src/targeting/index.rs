@@ -1,16 +1,25 @@
 //! What an adgroup index must answer, and the naive one that every other must equal.
 
+use std::fmt;
+
 use hashbrown::HashMap;
 
+use super::sheet::Planes;
 use crate::expression::Expression;
 use crate::ids::{AdgroupId, SegmentNumber};
 
 /// Working memory of one thread; reuse it, it grows to what the index needs.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Scratch {
-    pub(super) planes: Vec<u64>,
+    pub(super) planes: Option<Box<Planes>>,
     pub(super) held: Vec<u64>,
     pub(super) asked: Vec<u64>,
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Scratch").finish_non_exhaustive()
+    }
 }
 
 /// Adgroups that may serve, ready to be asked about one user at a time. Segment numbers ascend and are distinct;

@@ -7,6 +7,11 @@ mod index;
 mod planes;
 mod prepare;
 mod program;
+mod rows;
+mod sheet;
+#[cfg(test)]
+mod twins;
+mod unsafe_vector;
 
 pub use explain::{ExplainNode, Operator};
 pub use index::{AdgroupIndex, NaiveIndex, Scratch};

@@ -1,70 +1,67 @@
-//! Bit-sliced clause planes: every adgroup judged at once. See [`super`] for the algorithm; here are its data.
+//! The index that serves: sheets of clause planes for all adgroups, programs for candidate lists, and what changed lately.
 //!
-//! Per request at W1 (100,000 adgroups, 876,000 literals, 70 segments a user): 30 KB of accumulators are cleared,
-//! 15,500 bits set, 30 KB combined, 3,400 ids written.
+//! A base of [`Sheet`]s and programs is built from all adgroups (tens of milliseconds for 100,000) and shared from
+//! generation to generation. An edit does not touch it: the adgroups that changed since the base was built are
+//! *overridden*. Their rows in the base are dead (one bit each, taken away like an exclude), their programs are looked up in
+//! a small table first, and they stand in small sheets of their own, which each edit builds anew. An edit so costs what the
+//! adgroups that changed lately cost, not what all do; after [`PlaneIndex::RECENT`] of them a new base is due.
+//!
+//! Per request at W1 (70 segments a user): 30 KB of planes are cleared, 6,800 postings ORed, 30 KB combined, 3,400 ids
+//! written. A candidate costs two loads that are prefetched for all candidates before the first is judged, and about ten
+//! bit tests.
+
+use std::sync::Arc;
 
 use super::builder;
 use super::forms::Forms;
 use super::index::{AdgroupIndex, Scratch};
 use super::prepare::Rule;
-use super::program::{ABSENT, Arena};
+use super::program::{ABSENT, Arena, ProgramTable};
+use super::sheet::{BLOCK_BITS, Emission, HALFWORD_BITS, Sheet};
 use crate::ids::AdgroupId;
 use crate::limits;
 
-/// Adgroups with the same number of clauses, laid out so that none of their planes has a hole.
-///
-/// Its accumulator words are `planes` runs of `words`, then `exclude_words` for the first rows, those with excludes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bucket {
-    /// Clauses of each adgroup; 0 for those that start as matching.
-    pub(super) planes: usize,
-    /// Whether the clauses are necessary only, so that survivors run their program.
-    pub(super) verify: bool,
-    /// First row; a multiple of 64.
-    pub(super) first_row: usize,
-    /// Adgroups.
-    pub(super) rows: usize,
-    /// Words of one plane.
-    pub(super) words: usize,
-    /// Words of the exclude plane.
-    pub(super) exclude_words: usize,
-    /// First accumulator word.
-    pub(super) base: usize,
-}
+/// Candidates whose programs are prefetched together.
+const TOGETHER: usize = 64;
 
 /// The bit-sliced index.
 #[derive(Debug, Default)]
 pub struct PlaneIndex {
-    pub(super) buckets: Vec<Bucket>,
-    /// Row → adgroup; rows that fill up a bucket's last word are never set.
-    pub(super) adgroups: Vec<u32>,
-    /// Bits of segment s: `bits[posting_starts[s]..posting_starts[s + 1]]`.
-    pub(super) posting_starts: Vec<u32>,
-    /// Places in the accumulators.
-    pub(super) bits: Vec<u32>,
-    /// Words of all accumulators.
-    pub(super) accumulator_words: usize,
-    /// Adgroup → offset of its program, or [`ABSENT`].
-    pub(super) programs: Vec<u32>,
-    pub(super) arena: Arena,
-    /// Whether any bucket verifies its survivors.
-    pub(super) any_verify: bool,
-    /// One more than the largest segment that any expression names.
-    pub(super) segments_end: usize,
+    base: Arc<Part>,
+    recent: Option<Recent>,
     /// Adgroups, those that match nobody included.
-    pub(super) len: usize,
+    len: usize,
+    /// One more than the largest segment that any expression names.
+    segments_end: usize,
     /// The answer for no segment.
-    pub(super) unknown: Vec<u32>,
+    unknown: Vec<u32>,
 }
 
-impl PlaneIndex {
-    /// Builds the index, linear in literals. Contradictory adgroups are known and never match. Numbers past
-    /// [`limits::ADGROUPS`], which the catalog cannot give, are left out: the table of programs is as long as the largest.
-    #[must_use]
-    pub fn build<'a, R: Into<Rule<'a>>>(adgroups: impl IntoIterator<Item = (AdgroupId, R)>) -> Self {
+/// Some adgroups, ready to be asked.
+#[derive(Debug, Default)]
+struct Part {
+    sheets: Vec<Sheet>,
+    programs: ProgramTable,
+    arena: Arena,
+    len: usize,
+    segments_end: usize,
+}
+
+/// The adgroups that changed since the base was built.
+#[derive(Debug)]
+struct Recent {
+    /// One bit an adgroup: the base does not speak for it.
+    overridden: Vec<u64>,
+    /// One bit a row of each sheet of the base.
+    dead: Vec<Vec<u16>>,
+    part: Part,
+}
+
+impl Part {
+    fn build<'a, R: Into<Rule<'a>>>(adgroups: impl Iterator<Item = (AdgroupId, R)>, table: ProgramTable) -> Self {
         let mut forms = Forms::default();
         let mut ids = Vec::new();
-        for (adgroup, rule) in adgroups.into_iter().filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
+        for (adgroup, rule) in adgroups.filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
             ids.push(adgroup);
             match rule.into() {
                 Rule::Never => forms.push_never(),
@@ -72,11 +69,90 @@ impl PlaneIndex {
                 Rule::When(expression) => forms.push(expression),
             }
         }
-        let mut index = builder::build(&ids, &forms);
+        let (programs, arena) = builder::programs(&ids, &forms, table);
+        let sheets = builder::sheets(&ids, &forms);
+        Self { sheets, programs, arena, len: ids.len(), segments_end: forms.segments_end }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.arena.heap_bytes() + self.programs.heap_bytes() + self.sheets.iter().map(Sheet::heap_bytes).sum::<usize>()
+    }
+
+    /// Runs the program of one adgroup.
+    fn judge(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
+        let offset = self.programs.get(adgroup);
+        (offset != ABSENT).then(|| self.arena.run(offset, held))
+    }
+
+    fn any_verify(&self) -> bool {
+        self.sheets.iter().any(|sheet| sheet.any_verify)
+    }
+}
+
+impl Recent {
+    fn overrides(&self, adgroup: u32) -> bool {
+        self.overridden.get(adgroup as usize / 64).is_some_and(|word| word >> (adgroup % 64) & 1 == 1)
+    }
+
+    /// Rows of the base that `overridden` speaks of.
+    fn dead_rows(&self, base: &Part) -> Vec<Vec<u16>> {
+        let rows_of = |sheet: &Sheet| {
+            let mut dead = vec![0_u16; sheet.adgroups.len() / HALFWORD_BITS];
+            for (halfword, adgroups) in dead.iter_mut().zip(sheet.adgroups.chunks_exact(HALFWORD_BITS)) {
+                for (bit, &adgroup) in adgroups.iter().enumerate() {
+                    *halfword |= u16::from(self.overrides(adgroup)) << bit;
+                }
+            }
+            dead
+        };
+        debug_assert!(BLOCK_BITS.is_multiple_of(HALFWORD_BITS));
+        base.sheets.iter().map(rows_of).collect()
+    }
+}
+
+impl PlaneIndex {
+    /// Adgroups that may have changed before a new base is due: an edit then still costs about a millisecond.
+    pub const RECENT: usize = 1_024;
+
+    /// Builds the index, linear in literals but for one sort. Contradictory adgroups are known and never match. Numbers past
+    /// [`limits::ADGROUPS`], which the catalog cannot give, are left out: the table of programs is as long as the largest.
+    #[must_use]
+    pub fn build<'a, R: Into<Rule<'a>>>(adgroups: impl IntoIterator<Item = (AdgroupId, R)>) -> Self {
+        let base = Part::build(adgroups.into_iter(), ProgramTable::dense());
+        Self { len: base.len, segments_end: base.segments_end, base: Arc::new(base), ..Self::default() }.finished()
+    }
+
+    /// The index over the same base, where `recent` are *all* adgroups that changed since that was built, each once; nothing
+    /// stands for one that is no more.
+    #[must_use]
+    pub fn revised<'a>(&self, recent: &[(AdgroupId, Option<Rule<'a>>)]) -> Self {
+        let base = Arc::clone(&self.base);
+        let present = recent.iter().filter_map(|(adgroup, rule)| rule.map(|rule| (*adgroup, rule)));
+        let part = Part::build(present, ProgramTable::sparse());
+        let mut overridden = Vec::new();
+        let mut replaced = 0;
+        for (AdgroupId(adgroup), _) in recent.iter().filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
+            let word = *adgroup as usize / 64;
+            if overridden.len() <= word {
+                overridden.resize(word + 1, 0_u64);
+            }
+            if let Some(word) = overridden.get_mut(word) {
+                *word |= 1 << (adgroup % 64);
+            }
+            replaced += usize::from(base.programs.get(*adgroup) != ABSENT);
+        }
+        let len = base.len - replaced + part.len;
+        let segments_end = base.segments_end.max(part.segments_end);
+        let mut recent = Recent { overridden, dead: Vec::new(), part };
+        recent.dead = recent.dead_rows(&base);
+        Self { base, recent: Some(recent), len, segments_end, unknown: Vec::new() }.finished()
+    }
+
+    fn finished(mut self) -> Self {
         let mut unknown = Vec::new();
-        index.match_all(&[], &mut Scratch::default(), &mut unknown);
-        index.unknown = unknown;
-        index
+        self.match_all(&[], &mut Scratch::default(), &mut unknown);
+        self.unknown = unknown;
+        self
     }
 
     /// The answer of [`AdgroupIndex::match_all`] for a user without any segment, made once when the index was.
@@ -88,71 +164,40 @@ impl PlaneIndex {
     /// Bytes held on the heap.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        let numbers = [&self.adgroups, &self.posting_starts, &self.bits, &self.programs, &self.unknown];
-        self.arena.heap_bytes() + numbers.iter().map(|vector| vector.capacity() * 4).sum::<usize>()
+        let recent = self.recent.as_ref().map_or(0, |recent| {
+            let dead: usize = recent.dead.iter().map(|rows| rows.capacity() * 2).sum();
+            recent.overridden.capacity() * 8 + dead + recent.part.heap_bytes()
+        });
+        self.base.heap_bytes() + recent + self.unknown.capacity() * 4
     }
 
-    /// Sets in `accumulators` the bit of each (adgroup, clause) that one of the user's segments satisfies.
-    fn gather(&self, segments: &[u32], accumulators: &mut [u64]) {
-        for &segment in segments {
-            let segment = segment as usize;
-            let Some(&[first, end]) = self.posting_starts.get(segment..segment.saturating_add(2)) else { continue };
-            for &position in self.bits.get(first as usize..end as usize).unwrap_or_default() {
-                if let Some(word) = accumulators.get_mut(position as usize / 64) {
-                    *word |= 1 << (position % 64);
+    /// Every adgroup that matches, by the given code.
+    pub(super) fn match_all_by(&self, segments: &[u32], scratch: &mut Scratch, emission: Emission, out: &mut Vec<u32>) {
+        let Scratch { planes, held, .. } = scratch;
+        let planes = planes.get_or_insert_with(super::sheet::Planes::new);
+        let recent = self.recent.as_ref();
+        let verifies = self.base.any_verify() || recent.is_some_and(|recent| recent.part.any_verify());
+        let (tested, bits) = if verifies { (segments, self.segments_end) } else { (&[][..], 0) };
+        with_held(held, tested, bits, |held| {
+            for (place, sheet) in self.base.sheets.iter().enumerate() {
+                let dead = recent.and_then(|recent| recent.dead.get(place)).map_or(&[][..], Vec::as_slice);
+                let judge = |adgroup| self.base.judge(adgroup, held) == Some(true);
+                sheet.match_all(segments, planes, dead, emission, (judge, out));
+            }
+            if let Some(recent) = recent {
+                let judge = |adgroup| recent.part.judge(adgroup, held) == Some(true);
+                for sheet in &recent.part.sheets {
+                    sheet.match_all(segments, planes, &[], emission, (judge, out));
                 }
             }
-        }
+        });
     }
 
-    fn emit(&self, bucket: &Bucket, matching: &[u64], held: &[u64], out: &mut Vec<u32>) {
-        for (index, &word) in matching.iter().enumerate() {
-            let mut word = word;
-            let row = bucket.first_row + index * 64;
-            let Some(adgroups) = self.adgroups.get(row..row + 64) else { return };
-            while word != 0 {
-                let row = word.trailing_zeros() as usize;
-                word &= word - 1;
-                let Some(&adgroup) = adgroups.get(row) else { return };
-                if !bucket.verify || self.judge(adgroup, held) == Some(true) {
-                    out.push(adgroup);
-                }
-            }
-        }
-    }
-
-    /// Runs the program of one adgroup.
-    fn judge(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
-        let offset = *self.programs.get(adgroup as usize)?;
-        (offset != ABSENT).then(|| self.arena.run(offset, held))
-    }
-}
-
-/// Leaves in the bucket's first `words` the adgroups all of whose planes are set and whose exclude bit is not.
-fn combine(bucket: &Bucket, accumulators: &mut [u64]) {
-    let (first, rest) = accumulators.split_at_mut(bucket.words);
-    let (planes, excludes) = rest.split_at(bucket.words * bucket.planes.saturating_sub(1));
-    for plane in planes.chunks_exact(bucket.words.max(1)) {
-        first.iter_mut().zip(plane).for_each(|(word, plane)| *word &= plane);
-    }
-    first.iter_mut().zip(excludes).for_each(|(word, excluded)| *word &= !excluded);
-}
-
-impl Bucket {
-    /// Accumulator words of the bucket; one without planes still has a run of words, which starts as all matching.
-    pub(super) fn accumulator_words(&self) -> usize {
-        self.words * self.planes.max(1) + self.exclude_words
-    }
-
-    /// Sets the rows of a bucket without planes: they match unless excluded.
-    fn start(&self, accumulators: &mut [u64]) {
-        if self.planes > 0 {
-            return;
-        }
-        let (whole, rest) = (self.rows / 64, self.rows % 64);
-        accumulators.iter_mut().take(whole).for_each(|word| *word = u64::MAX);
-        if let Some(word) = accumulators.get_mut(whole).filter(|_| rest > 0) {
-            *word = (1 << rest) - 1;
+    /// Whose program an adgroup has, and where it begins; [`ABSENT`] when it is not in the index.
+    fn program(&self, adgroup: u32) -> (&Part, u32) {
+        match &self.recent {
+            Some(recent) if recent.overrides(adgroup) => (&recent.part, recent.part.programs.get(adgroup)),
+            _ => (&self.base, self.base.programs.get(adgroup)),
         }
     }
 }
@@ -182,41 +227,25 @@ impl AdgroupIndex for PlaneIndex {
     }
 
     fn match_all(&self, segments: &[u32], scratch: &mut Scratch, out: &mut Vec<u32>) {
-        let Scratch { planes: accumulators, held, .. } = scratch;
-        accumulators.clear();
-        accumulators.resize(self.accumulator_words, 0);
-        self.gather(segments, accumulators);
-        let (tested, bits) = if self.any_verify { (segments, self.segments_end) } else { (&[][..], 0) };
-        with_held(held, tested, bits, |held| {
-            for bucket in &self.buckets {
-                let run = bucket.base..bucket.base + bucket.accumulator_words();
-                let Some(accumulators) = accumulators.get_mut(run) else { return };
-                bucket.start(accumulators);
-                combine(bucket, accumulators);
-                self.emit(bucket, accumulators.get(..bucket.words).unwrap_or_default(), held, out);
-            }
-        });
+        self.match_all_by(segments, scratch, Emission::Fastest, out);
     }
 
     fn match_candidates(&self, segments: &[u32], candidates: &[u32], scratch: &mut Scratch, out: &mut Vec<u32>) -> u32 {
         let Scratch { held, asked, .. } = scratch;
-        if asked.len() * 64 < self.programs.len() {
-            asked.resize(self.programs.len().div_ceil(64), 0);
-        }
         let first = out.len();
         let mut skipped = 0;
         with_held(held, segments, self.segments_end, |held| {
-            for &candidate in candidates {
-                match self.judge(candidate, held) {
-                    None => skipped += 1,
-                    Some(false) => {}
-                    Some(true) => {
-                        let Some(word) = asked.get_mut(candidate as usize / 64) else { continue };
-                        let bit = 1 << (candidate % 64);
-                        if *word & bit == 0 {
-                            *word |= bit;
-                            out.push(candidate);
-                        }
+            for some in candidates.chunks(TOGETHER) {
+                let mut programs = [(&*self.base, ABSENT); TOGETHER];
+                for (entry, &candidate) in programs.iter_mut().zip(some) {
+                    *entry = self.program(candidate);
+                    entry.0.arena.prefetch(entry.1);
+                }
+                for (&candidate, (part, offset)) in some.iter().zip(programs) {
+                    if offset == ABSENT {
+                        skipped += 1;
+                    } else if part.arena.run(offset, held) && !ask(asked, candidate) {
+                        out.push(candidate);
                     }
                 }
             }
@@ -228,4 +257,17 @@ impl AdgroupIndex for PlaneIndex {
         }
         skipped
     }
+}
+
+/// Whether `candidate` was asked before, and that it is now.
+fn ask(asked: &mut Vec<u64>, candidate: u32) -> bool {
+    let word = candidate as usize / 64;
+    if asked.len() <= word {
+        asked.resize(word + 1, 0);
+    }
+    let Some(word) = asked.get_mut(word) else { return false };
+    let bit = 1 << (candidate % 64);
+    let before = *word & bit != 0;
+    *word |= bit;
+    before
 }

@@ -1,0 +1,83 @@
+//! The vector code and its portable twin answer alike, on sheets with full, sparse and dead rows, and when one sheet is
+//! not enough.
+
+use super::index::Scratch;
+use super::prepare::Rule;
+use super::sheet::Emission;
+use super::{AdgroupIndex, PlaneIndex};
+use crate::expression::{Expression, groups};
+use crate::ids::{AdgroupId, SegmentNumber};
+
+/// `SplitMix64`.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        ((mixed ^ mixed >> 27) >> 20) % end
+    }
+
+    fn list(&mut self, segments: u64) -> Vec<SegmentNumber> {
+        let mut list: Vec<_> = (0..=self.below(3)).map(|_| SegmentNumber(self.below(segments) as u32)).collect();
+        list.sort_unstable();
+        list.dedup();
+        list
+    }
+
+    fn expression(&mut self, segments: u64) -> Expression<SegmentNumber> {
+        let mut include: Vec<_> = (0..self.below(12).min(9)).map(|_| self.list(segments)).collect();
+        let exclude = if self.below(2) == 0 { self.list(segments + 9) } else { Vec::new() };
+        if include.is_empty() && exclude.is_empty() {
+            include.push(self.list(segments));
+        }
+        groups::to_expression(&include, &exclude).unwrap()
+    }
+}
+
+fn by(index: &PlaneIndex, user: &[u32], emission: Emission) -> Vec<u32> {
+    let mut out = vec![7];
+    index.match_all_by(user, &mut Scratch::default(), emission, &mut out);
+    assert_eq!(out.first(), Some(&7), "what was there stays");
+    out
+}
+
+#[test]
+fn vectors_and_their_twin_answer_alike() {
+    let mut random = Random(11);
+    for (adgroups, segments) in [(1, 2), (40, 3), (600, 4), (5_000, 30)] {
+        let expressions: Vec<_> = (0..adgroups).map(|_| random.expression(segments)).collect();
+        let entries = || expressions.iter().zip(1..).map(|(expression, id)| (AdgroupId(id), Rule::When(expression)));
+        let whole = PlaneIndex::build(entries());
+        let changed: Vec<_> =
+            entries().filter(|(id, _)| id.0 % 3 == 0).map(|(id, rule)| (id, (id.0 % 2 == 0).then_some(rule))).collect();
+        let mut answers = 0;
+        for index in [&whole, &whole.revised(&changed)] {
+            for _ in 0..40 {
+                let users: Vec<u32> = (0..segments as u32).filter(|_| random.below(3) > 0).collect();
+                let fastest = by(index, &users, Emission::Fastest);
+                assert_eq!(fastest, by(index, &users, Emission::Portable), "{adgroups} adgroups, user {users:?}");
+                answers += fastest.len() - 1;
+            }
+        }
+        assert!(answers > 0, "{adgroups} adgroups: nothing ever matched, so nothing was compared");
+    }
+}
+
+#[test]
+fn more_adgroups_than_a_sheet_has_bits_for_are_all_found() {
+    let last = SegmentNumber(3);
+    let expression =
+        groups::to_expression(&[vec![SegmentNumber(0)], vec![SegmentNumber(1)], vec![last]], &[SegmentNumber(2)])
+            .unwrap();
+    let count = 300_000;
+    let index = PlaneIndex::build((1..=count).map(|id| (AdgroupId(id), Rule::When(&expression))));
+    let mut scratch = Scratch::default();
+    for (user, matching) in [(&[0, 1, 3][..], count as usize), (&[0, 1], 0), (&[0, 1, 2, 3], 0)] {
+        let mut out = Vec::new();
+        index.match_all(user, &mut scratch, &mut out);
+        out.sort_unstable();
+        out.dedup();
+        assert_eq!(out.len(), matching, "user {user:?}");
+    }
+}
