@@ -104,9 +104,11 @@ impl Engine {
             if matched.generation != generation.number || self.generation() != generation.number {
                 continue;
             }
-            let known = Known { model: &model, generation: &generation, segments: scratch.segments(), now: self.now() };
+            let holds = !scratch.adgroups().is_empty();
+            let segments = scratch.sorted_segments();
+            let known = Known { model: &model, generation: &generation, segments, now: self.now() };
             let explained = match (adgroup, subject) {
-                (Some(adgroup), _) => known.adgroup(&adgroup, matched, !scratch.adgroups().is_empty()),
+                (Some(adgroup), _) => known.adgroup(&adgroup, matched, holds),
                 (None, Subject::Segment(name)) => Ok(known.segment(&*lookup::segment(&model, caller, name)?, matched)),
                 (None, _) => Err(Error::internal("an explanation without a subject")),
             };

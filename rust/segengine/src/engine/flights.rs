@@ -7,24 +7,28 @@ use crate::ids::AdgroupId;
 use crate::time::Timestamp;
 
 /// When the adgroups that have dates may serve.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Flights {
     dated: Vec<u64>,
     dates: HashMap<u32, (Option<Timestamp>, Option<Timestamp>)>,
 }
 
 impl Flights {
-    /// Notes the dates of an adgroup: start inclusive, end exclusive.
-    pub(super) fn add(&mut self, adgroup: AdgroupId, start: Option<Timestamp>, end: Option<Timestamp>) {
+    /// Notes the dates of an adgroup, or that it has none: start inclusive, end exclusive.
+    pub(super) fn set(&mut self, adgroup: AdgroupId, start: Option<Timestamp>, end: Option<Timestamp>) {
+        let (word, bit) = (adgroup.0 as usize / 64, 1 << (adgroup.0 % 64));
         if start.is_none() && end.is_none() {
+            if let Some(word) = self.dated.get_mut(word).filter(|word| **word & bit != 0) {
+                *word &= !bit;
+                self.dates.remove(&adgroup.0);
+            }
             return;
         }
-        let word = adgroup.0 as usize / 64;
         if self.dated.len() <= word {
             self.dated.resize(word + 1, 0);
         }
         if let Some(word) = self.dated.get_mut(word) {
-            *word |= 1 << (adgroup.0 % 64);
+            *word |= bit;
         }
         self.dates.insert(adgroup.0, (start, end));
     }
@@ -53,13 +57,15 @@ mod tests {
     #[test]
     fn dates_are_judged_to_the_millisecond() {
         let mut flights = Flights::default();
-        flights.add(AdgroupId(70), Some(Timestamp(1_000)), Some(Timestamp(2_000)));
-        flights.add(AdgroupId(71), None, None);
+        flights.set(AdgroupId(70), Some(Timestamp(1_000)), Some(Timestamp(2_000)));
+        flights.set(AdgroupId(71), None, None);
         for (now, expected) in
             [(999, false), (1_000, true), (1_001, true), (1_999, true), (2_000, false), (2_001, false)]
         {
             assert_eq!(flights.in_flight(70, Timestamp(now)), expected, "at {now}");
             assert!(flights.in_flight(71, Timestamp(now)) && flights.in_flight(9_999, Timestamp(now)));
         }
+        flights.set(AdgroupId(70), None, None);
+        assert!(flights.in_flight(70, Timestamp(1)) && flights.is_empty(), "dates that were taken away are gone");
     }
 }

@@ -4,21 +4,20 @@
 //! segment" is made with the index, so it belongs to the generation (invariant 17). Parts that did not change are shared
 //! with the generation before. Cost: 4 bytes a slot, 8 to 16 a segment, and the index.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::flights::Flights;
-use crate::catalog::{Adgroup, Model, Status, StoredTargeting};
+use crate::catalog::StoredTargeting;
 use crate::error::Result;
 use crate::expression::{Expression, groups, stored};
 use crate::ids::{AdgroupId, GenerationNumber, SegmentNumber};
 use crate::segment::memberships::VersionMembers;
-use crate::targeting::{PlaneIndex, Readiness, Rule, readiness};
+use crate::targeting::PlaneIndex;
 
 /// No segment: the entry of a slot that nothing maps.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Slot → segment, and the version that each segment serves.
 #[derive(Default, Clone)]
@@ -93,18 +92,16 @@ impl Serving {
     pub(super) fn advertiser(&self, adgroup: u32) -> Option<u32> {
         self.advertisers.get(adgroup as usize).copied().filter(|&advertiser| advertiser != NONE)
     }
-}
 
-/// What an adgroup asks of a user, read from its record once and kept while the record stays the same.
-pub(super) struct Compiled {
-    record: Arc<Adgroup>,
-    /// Nothing when it asks nothing.
-    expression: Option<Arc<Expression<SegmentNumber>>>,
+    /// An adgroup is no more.
+    pub(super) fn forget(&mut self, number: u64) {
+        let Ok(adgroup) = u32::try_from(number) else { return };
+        if let Some(entry) = self.advertisers.get_mut(adgroup as usize) {
+            *entry = NONE;
+        }
+        self.flights.set(AdgroupId(adgroup), None, None);
+    }
 }
-
-/// Expressions of all adgroups by number, kept from generation to generation.
-#[derive(Default)]
-pub(super) struct CompiledAdgroups(BTreeMap<u64, Compiled>);
 
 /// The expression of a stored targeting; nothing when it asks nothing.
 ///
@@ -115,53 +112,6 @@ pub(super) fn expression_of(targeting: &StoredTargeting) -> Result<Option<Expres
         StoredTargeting::Groups { include, exclude } if include.is_empty() && exclude.is_empty() => Ok(None),
         StoredTargeting::Groups { include, exclude } => groups::to_expression(include, exclude).map(Some),
         StoredTargeting::Expression(text) => stored::decode(text).map(Some),
-    }
-}
-
-impl CompiledAdgroups {
-    /// Reads the records that changed since the last call.
-    pub(super) fn refresh(&mut self, model: &Model) -> Result<()> {
-        self.0.retain(|number, compiled| {
-            model.adgroups.get(number).is_some_and(|record| Arc::ptr_eq(record, &compiled.record))
-        });
-        for (number, record) in &model.adgroups {
-            if !self.0.contains_key(number) {
-                let expression = expression_of(&record.targeting)?.map(Arc::new);
-                self.0.insert(*number, Compiled { record: Arc::clone(record), expression });
-            }
-        }
-        Ok(())
-    }
-
-    /// The index over all adgroups of `model`, as `slots` has their segments.
-    pub(super) fn serving(&self, model: &Model, slots: &SlotMap) -> Serving {
-        let mut serving = Serving::default();
-        let largest = self.0.keys().next_back().map_or(0, |&last| usize::try_from(last).unwrap_or_default() + 1);
-        serving.advertisers.resize(largest, NONE);
-        let mut rules = Vec::with_capacity(self.0.len());
-        for compiled in self.0.values() {
-            let record = &compiled.record;
-            let Some(campaign) = model.campaigns.get(&u64::from(record.campaign.0)) else { continue };
-            if let Some(entry) = serving.advertisers.get_mut(record.number.0 as usize) {
-                *entry = campaign.advertiser.0;
-            }
-            serving.flights.add(record.number, record.start, record.end);
-            let may_serve = campaign.status == Status::Active && record.status == Status::Active;
-            rules.push((record.number, if may_serve { compiled.rule(slots) } else { Rule::Never }));
-        }
-        serving.index = PlaneIndex::build(rules);
-        serving
-    }
-}
-
-impl Compiled {
-    fn rule(&self, slots: &SlotMap) -> Rule<'_> {
-        let Some(expression) = &self.expression else { return Rule::Everybody };
-        let ready = |segment| slots.live(segment).is_some();
-        match readiness(expression, self.record.serve_on_missing_exclude, ready) {
-            Readiness::Serves => Rule::When(expression),
-            Readiness::WaitsFor(_) => Rule::Never,
-        }
     }
 }
 

@@ -67,8 +67,10 @@ impl MatchScratch {
         &self.adgroups
     }
 
-    /// The segments of the last user that was answered, ascending.
-    pub(super) fn segments(&self) -> &[u32] {
+    /// The segments of the last user that was answered, ascending and distinct.
+    pub(super) fn sorted_segments(&mut self) -> &[u32] {
+        self.segments.sort_unstable();
+        self.segments.dedup();
         &self.segments
     }
 }
@@ -300,10 +302,14 @@ impl<'e> Answering<'e> {
         scratch: &mut MatchScratch,
         copies: Option<&mut Copies>,
     ) -> Result<Matched> {
+        let index = &self.generation.serving.index;
+        if let Candidates::Only(candidates) = candidates {
+            // Their programs arrive while identifier and record are looked up.
+            index.prefetch(candidates);
+        }
         let mut matched = self.identify(identifiers, scratch, copies)?;
         self.to_segments(scratch);
         let first = scratch.adgroups.len();
-        let index = &self.generation.serving.index;
         match candidates {
             Candidates::All if scratch.segments.is_empty() => {
                 scratch.adgroups.extend_from_slice(index.unknown_answer());
@@ -353,14 +359,12 @@ impl<'e> Answering<'e> {
         Ok(matched)
     }
 
-    /// Slots to segments, ascending and distinct, the context's among them.
+    /// Slots to segments, the context's among them; the index asks for no order and minds no repetition.
     fn to_segments(&self, scratch: &mut MatchScratch) {
         let MatchScratch { slots, segments, context, .. } = scratch;
         segments.clear();
         segments.extend(slots.iter().filter_map(|&slot| self.generation.slots.segment(slot)));
         segments.extend_from_slice(context);
-        segments.sort_unstable();
-        segments.dedup();
     }
 
     /// The candidates that exist for the caller.

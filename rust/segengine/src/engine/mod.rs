@@ -15,6 +15,7 @@
 //! The invariants that this module keeps are numbered as in docs/concepts/invariants.md.
 
 pub mod caller;
+mod compiled;
 mod explaining;
 mod flights;
 pub mod formats;

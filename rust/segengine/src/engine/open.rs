@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::generation::{CompiledAdgroups, Generation, SlotMap};
+use super::compiled::{CompiledAdgroups, Touched};
+use super::generation::{Generation, SlotMap};
 use super::phase::Observer;
 use super::publisher::{Publisher, apply};
 use super::seen::Seen;
@@ -125,8 +126,9 @@ fn assemble(parts: Parts<'_>, loaded: Loaded, clock: Arc<dyn Clock>, observer: O
     memberships.fill_many(&versions, identity.len(), |_| true);
     let model = parts.catalog.read();
     let mut compiled = CompiledAdgroups::default();
-    compiled.refresh(&model)?;
-    let serving = Arc::new(compiled.serving(&model, &slots));
+    compiled.refresh(&model, &Touched::All)?;
+    compiled.committed();
+    let serving = Arc::new(compiled.whole(&model, &slots));
     let number = GenerationNumber(model.counter("generation"));
     let generation = Generation { number, slots: Arc::new(slots), serving };
     Ok(Arc::new(Inner {

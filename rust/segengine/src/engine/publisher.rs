@@ -14,7 +14,8 @@ use hashbrown::HashMap;
 use parking_lot::MutexGuard;
 
 use super::Inner;
-use super::generation::{CompiledAdgroups, Generation, SlotMap};
+use super::compiled::{CompiledAdgroups, Touched};
+use super::generation::{Generation, SlotMap};
 use super::phase::Phase;
 use super::sweeper::Retired;
 use crate::bitmap::IdentifierSet;
@@ -22,6 +23,7 @@ use crate::catalog::{Model, Write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{GenerationNumber, IdentifierId, Revision, SegmentNumber};
 use crate::segment::memberships::VersionMembers;
+use crate::targeting::PlaneIndex;
 use crate::time::Timestamp;
 
 /// What only the writer at hand touches.
@@ -99,7 +101,7 @@ pub(super) struct Change<'e> {
     pub(super) revision: Revision,
     slots: Option<SlotMap>,
     retired: Vec<Arc<VersionMembers>>,
-    reindex: bool,
+    touched: Touched,
 }
 
 impl Inner {
@@ -118,7 +120,7 @@ impl Inner {
             revision,
             slots: None,
             retired: Vec::new(),
-            reindex: false,
+            touched: Touched::default(),
         })
     }
 }
@@ -129,9 +131,9 @@ impl Change<'_> {
         self.write.model()
     }
 
-    /// The adgroups, or what they ask, change with this write.
-    pub(super) fn reindex(&mut self) {
-        self.reindex = true;
+    /// These adgroups, or what they ask, change with this write.
+    pub(super) fn touch(&mut self, adgroups: impl IntoIterator<Item = u64>) {
+        self.touched.add(adgroups);
     }
 
     fn slots_mut(&mut self) -> &mut SlotMap {
@@ -144,7 +146,7 @@ impl Change<'_> {
         match self.slots_mut().publish(version) {
             Some(before) => self.retired.push(before),
             // A segment that becomes ready wakes the adgroups that exclude it.
-            None => self.reindex = true,
+            None => self.touched.add(self.publisher.compiled.naming(version.segment)),
         }
     }
 
@@ -152,7 +154,7 @@ impl Change<'_> {
     pub(super) fn retire(&mut self, segment: SegmentNumber) {
         if let Some(before) = self.slots_mut().retire(segment) {
             self.retired.push(before);
-            self.reindex = true;
+            self.touched.add(self.publisher.compiled.naming(segment));
         }
     }
 
@@ -174,6 +176,7 @@ impl Change<'_> {
         inner.observe(Phase::Commit);
         write.commit()?;
         let swapping = Swapping(inner);
+        publisher.compiled.committed();
         effect(&mut publisher);
         let generation = match next {
             Some(next) => {
@@ -187,26 +190,54 @@ impl Change<'_> {
         };
         inner.revision.store(revision.0, Ordering::Release);
         std::mem::forget(swapping);
+        if publisher.compiled.wants_base() {
+            inner.sweeper.rebase();
+        }
         inner.observe(Phase::Published);
         Ok(Written { revision, generation })
     }
 
     /// The generation after this write, when it is another one.
     fn next_generation(&mut self) -> Result<Option<Generation>> {
-        if self.slots.is_none() && !self.reindex {
+        if self.slots.is_none() && self.touched.is_empty() {
             return Ok(None);
         }
         let before = self.inner.generation.load_full();
         let number = GenerationNumber(self.model().counter("generation").max(before.number.0) + 1);
         self.write.set_generation(number)?;
         let slots = self.slots.take().map_or_else(|| Arc::clone(&before.slots), Arc::new);
-        let serving = if self.reindex {
-            self.publisher.compiled.refresh(self.write.model())?;
-            Arc::new(self.publisher.compiled.serving(self.write.model(), &slots))
-        } else {
+        let serving = if self.touched.is_empty() {
             Arc::clone(&before.serving)
+        } else {
+            let compiled = &mut self.publisher.compiled;
+            let touched = compiled.refresh(self.write.model(), &self.touched)?;
+            Arc::new(compiled.serving(self.write.model(), &slots, &before.serving, &touched))
         };
         Ok(Some(Generation { number, slots, serving }))
+    }
+}
+
+impl Inner {
+    /// Builds the index's base anew from all adgroups while edits go on, and puts it under what changed meanwhile. The
+    /// generation keeps its number: it answers as before.
+    pub(super) fn rebase(&self) {
+        let rules = {
+            let mut publisher = self.publisher.lock();
+            if !publisher.compiled.wants_base() {
+                return;
+            }
+            publisher.compiled.take_rules(&self.catalog.read(), &self.generation.load().slots)
+        };
+        let base = PlaneIndex::build(rules.iter().map(|(adgroup, rule)| (*adgroup, rule)));
+        let mut publisher = self.publisher.lock();
+        let before = self.generation.load_full();
+        let (model, slots) = (self.catalog.read(), Arc::clone(&before.slots));
+        if let Some(serving) = publisher.compiled.rebase(&base, &model, &slots, &before.serving) {
+            let generation = Generation { number: before.number, slots, serving: Arc::new(serving) };
+            drop(before);
+            let before = self.generation.swap(Arc::new(generation));
+            self.sweeper.retire(Retired { generation: before, versions: Vec::new() });
+        }
     }
 }
 

@@ -35,6 +35,8 @@ enum Task {
     Retired(Retired),
     /// Slots that were written and never published: no generation maps them.
     Abandoned(Vec<Arc<VersionMembers>>),
+    /// So many adgroups changed that the index wants a new base.
+    Rebase,
     /// Answer when everything before is done.
     Barrier(Sender<()>),
 }
@@ -62,6 +64,11 @@ impl Sweeper {
         let _ = self.tasks.send(Task::Abandoned(versions));
     }
 
+    /// Asks for a new base of the index, built aside.
+    pub(super) fn rebase(&self) {
+        let _ = self.tasks.send(Task::Rebase);
+    }
+
     /// Waits until everything retired before is swept, or the engine closes.
     pub(super) fn drain(&self) {
         let (done, waiting) = bounded(1);
@@ -87,6 +94,10 @@ fn run(engine: &Weak<Inner>, tasks: &Receiver<Task>) {
         let done = match task {
             Ok(Task::Retired(retired)) => retired_by(&inner, retired),
             Ok(Task::Abandoned(versions)) => inner.sweep(&versions),
+            Ok(Task::Rebase) => {
+                inner.rebase();
+                Ok(())
+            }
             Ok(Task::Barrier(done)) => {
                 let _ = done.send(());
                 Ok(())

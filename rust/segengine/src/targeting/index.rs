@@ -22,8 +22,8 @@ impl fmt::Debug for Scratch {
     }
 }
 
-/// Adgroups that may serve, ready to be asked about one user at a time. Segment numbers ascend and are distinct;
-/// numbers that the index does not know mean nothing.
+/// Adgroups that may serve, ready to be asked about one user at a time. Segment numbers come in any order, a
+/// repeated one means what it means once, and those that the index does not know mean nothing.
 pub trait AdgroupIndex: Send + Sync {
     /// Appends every adgroup whose expression holds, in no promised order.
     fn match_all(&self, segments: &[u32], scratch: &mut Scratch, out: &mut Vec<u32>);
@@ -65,7 +65,7 @@ impl NaiveIndex {
     }
 
     fn holds(expression: &Expression<SegmentNumber>, segments: &[u32]) -> bool {
-        expression.evaluate(|segment| segments.binary_search(&segment.0).is_ok())
+        expression.evaluate(|segment| segments.contains(&segment.0))
     }
 }
 

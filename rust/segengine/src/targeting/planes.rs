@@ -171,6 +171,14 @@ impl PlaneIndex {
         self.base.heap_bytes() + recent + self.unknown.capacity() * 4
     }
 
+    /// Asks for the programs of the first candidates, which will be judged soon.
+    pub fn prefetch(&self, candidates: &[u32]) {
+        for &candidate in candidates.iter().take(TOGETHER) {
+            let (part, offset) = self.program(candidate);
+            part.arena.prefetch(offset);
+        }
+    }
+
     /// Every adgroup that matches, by the given code.
     pub(super) fn match_all_by(&self, segments: &[u32], scratch: &mut Scratch, emission: Emission, out: &mut Vec<u32>) {
         let Scratch { planes, held, .. } = scratch;

@@ -142,7 +142,7 @@ impl Engine {
             let mut record = name.with(change, &place, &new.settings, resolved)?;
             record.revision = call.revision(change, Revision(0));
             change.write.put(record.clone())?;
-            change.reindex();
+            change.touch([generation::key(record.number)]);
             Ok(Effect::Change(AdgroupView::of(change.model(), &place, &Arc::new(record)), u64::from(first)))
         })?;
         self.warned(view)
@@ -232,7 +232,7 @@ impl Engine {
                 return Ok(Effect::Nothing(AdgroupView::of(change.model(), &place, &before)));
             }
             if serves_otherwise {
-                change.reindex();
+                change.touch([generation::key(before.number)]);
             }
             (after.update_time, after.revision) = (change.now, call.revision(change, before.revision));
             change.write.put(after.clone())?;
@@ -253,7 +253,7 @@ impl Engine {
             let record = lookup::adgroup(change.model(), caller, name)?;
             check_etag(etag, record.revision)?;
             change.write.remove::<Adgroup>(generation::key(record.number))?;
-            change.reindex();
+            change.touch([generation::key(record.number)]);
             let revision = call.revision(change, Revision(0));
             Ok(Effect::Change(revision, revision.0))
         })

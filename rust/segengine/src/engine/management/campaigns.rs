@@ -150,7 +150,9 @@ impl Engine {
                 return Ok(Effect::Nothing(CampaignView::of(&advertiser.id, &before)));
             }
             if status_changed {
-                change.reindex();
+                let scope = Scope::Campaign(before.number.0);
+                let adgroups: Vec<u64> = change.model().children(scope, Kind::Adgroup, None).collect();
+                change.touch(adgroups);
             }
             (after.update_time, after.revision) = (change.now, call.revision(change, before.revision));
             change.write.put(after.clone())?;

@@ -186,7 +186,7 @@ impl Upsert {
             return Ok(Upserted { ids, created, updated, written });
         }
         change.remember(&caller, METHOD, request, change.revision.0 << CREATED_BITS | created)?;
-        change.reindex();
+        change.touch(ids.iter().map(|id| u64::from(*id)));
         let written = change.commit()?;
         Ok(Upserted { ids, created, updated, written })
     }

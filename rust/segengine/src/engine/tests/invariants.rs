@@ -368,7 +368,7 @@ fn flights_begin_and_end_on_their_millisecond() {
     let record = change.model().adgroups.get(&1).cloned().unwrap();
     let (start, end) = (Some(Timestamp(NOW_MS + 1_000)), Some(Timestamp(NOW_MS + 2_000)));
     change.write.put(catalog::Adgroup { start, end, ..catalog::Adgroup::clone(&record) }).unwrap();
-    change.reindex();
+    change.touch([1]);
     change.commit().unwrap();
     for (at, shown) in [(999, false), (1_000, true), (1_001, true), (1_999, true), (2_000, false), (2_001, false)] {
         clock.set(NOW_MS + at);

@@ -1,5 +1,6 @@
 //! The engine in one process: what its tests share.
 
+mod edits;
 mod invariants;
 mod paths;
 mod replacement;
@@ -83,7 +84,7 @@ fn put_adgroup(engine: &Engine, number: u32, include: &[u32], exclude: &[u32]) {
         revision,
     };
     change.write.put(record).unwrap();
-    change.reindex();
+    change.touch([u64::from(number)]);
     change.commit().unwrap();
 }
 
