@@ -13,15 +13,20 @@ const LINES_PER_CHUNK: u64 = 2_000;
 const ALLOWED_GROWTH_BYTES: u64 = 12 << 20;
 
 /// Counts and forgets: what grows is then the parser's alone.
-struct Forgets;
+#[derive(Default)]
+struct Forgets(u64);
 
 impl MemberSink for Forgets {
-    fn take_md5(&mut self, digests: &[[u8; 16]]) -> u64 {
-        digests.len() as u64
+    fn take_md5(&mut self, digests: &[[u8; 16]]) {
+        self.0 += digests.len() as u64;
     }
 
-    fn take_sha256(&mut self, digests: &[[u8; 32]]) -> u64 {
-        digests.len() as u64
+    fn take_sha256(&mut self, digests: &[[u8; 32]]) {
+        self.0 += digests.len() as u64;
+    }
+
+    fn distinct(&mut self) -> u64 {
+        self.0
     }
 }
 
@@ -43,11 +48,11 @@ fn chunk(number: u64) -> Vec<u8> {
 }
 
 /// Hands pieces of packed bytes to the parser as a packer makes them.
-struct Into<'a>(&'a mut CrmParser);
+struct Into<'a>(&'a mut CrmParser, &'a mut Forgets);
 
 impl std::io::Write for Into<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.feed(bytes, &mut Forgets).map_err(std::io::Error::other)?;
+        self.0.feed(bytes, self.1).map_err(std::io::Error::other)?;
         Ok(bytes.len())
     }
 
@@ -61,33 +66,33 @@ fn parser() -> CrmParser {
 }
 
 fn plain(chunks: u64) -> Result<UploadReport, UploadFailure> {
-    let mut parser = parser();
+    let (mut parser, mut sink) = (parser(), Forgets::default());
     for number in 0..chunks {
-        parser.feed(&chunk(number), &mut Forgets)?;
+        parser.feed(&chunk(number), &mut sink)?;
     }
-    parser.finish(&mut Forgets)
+    parser.finish(&mut sink)
 }
 
 fn gzip(chunks: u64) -> Result<UploadReport, UploadFailure> {
-    let mut parser = parser();
-    let mut packer = flate2::write::GzEncoder::new(Into(&mut parser), flate2::Compression::fast());
+    let (mut parser, mut sink) = (parser(), Forgets::default());
+    let mut packer = flate2::write::GzEncoder::new(Into(&mut parser, &mut sink), flate2::Compression::fast());
     (0..chunks).for_each(|number| packer.write_all(&chunk(number)).unwrap());
     packer.finish().unwrap();
-    parser.finish(&mut Forgets)
+    parser.finish(&mut sink)
 }
 
 fn zstd(chunks: u64) -> Result<UploadReport, UploadFailure> {
-    let mut parser = parser();
-    let mut packer = zstd::Encoder::new(Into(&mut parser), 1).unwrap();
+    let (mut parser, mut sink) = (parser(), Forgets::default());
+    let mut packer = zstd::Encoder::new(Into(&mut parser, &mut sink), 1).unwrap();
     (0..chunks).for_each(|number| packer.write_all(&chunk(number)).unwrap());
     packer.finish().unwrap();
-    parser.finish(&mut Forgets)
+    parser.finish(&mut sink)
 }
 
 /// Pages of equal bytes, packed, fed until they are refused.
 fn bomb(packed: &[u8]) -> UploadFailure {
-    let mut parser = parser();
-    packed.chunks(1 << 16).find_map(|piece| parser.feed(piece, &mut Forgets).err()).unwrap()
+    let (mut parser, mut sink) = (parser(), Forgets::default());
+    packed.chunks(1 << 16).find_map(|piece| parser.feed(piece, &mut sink).err()).unwrap()
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl IdentifierSet {
         self.0.add_many(ids);
     }
 
+    /// Adds every id of a range.
+    pub fn extend_range(&mut self, ids: std::ops::Range<u32>) {
+        self.0.add_range(ids);
+    }
+
     /// Adds one id; true when it was not there.
     pub fn insert(&mut self, id: IdentifierId) -> bool {
         self.0.add_checked(id.0)

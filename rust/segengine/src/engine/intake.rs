@@ -1,4 +1,4 @@
-//! From digests to identifier ids while a file or a load is being read, without making the writers wait.
+//! From digests to identifier ids while a load is being read, without making the writers wait.
 //!
 //! What is known already has its id. What is new gets a *provisional* id, counted on from the length that the identity
 //! table had when the intake began, and joins the table only at the end, when [`Inner::settle`] writes one identity run,
@@ -13,13 +13,15 @@ use super::publisher::Change;
 use crate::bitmap::IdentifierSet;
 use crate::catalog::IdentityRun;
 use crate::error::{Error, Result};
-use crate::identity::stored::{Entry, IDENTITY_FILE, encode_run};
+use crate::identity::stored::{Entry, IDENTITY_FILE, RunColumns, encode_run};
 use crate::identity::{Digest, IdentityTable, Kind};
 use crate::ids::IdentifierId;
 use crate::limits;
 
 /// Runs after which the small ones at the end are written together.
 const RUNS: usize = 24;
+/// Identifiers of a run below which its parts are written as one.
+const FEW: usize = 1 << 16;
 
 /// Identifiers of one intake.
 pub(super) struct Intake {
@@ -151,13 +153,29 @@ impl Inner {
 
     /// Writes the file of a run that will join next; the identity writer's lock is held.
     pub(super) fn write_run(&self, entries: &[Entry]) -> Result<IdentityRun> {
-        let first = self.identity.len();
-        let end = u64::from(first) + entries.len() as u64;
-        let count = u32::try_from(entries.len()).ok().filter(|_| end <= u64::from(limits::IDENTIFIERS));
-        let count =
-            count.ok_or_else(|| Error::limit("identifiers", end, u64::from(limits::IDENTIFIERS), "identifiers"))?;
+        let (first, count) = self.next_ids(entries.len())?;
         let file = self.new_file("identity", IDENTITY_FILE, &encode_run(entries))?;
         Ok(IdentityRun { number: 0, first, count, file })
+    }
+
+    /// As [`Self::write_run`], for identifiers that were never seen.
+    pub(super) fn write_run_of(&self, run: &RunColumns<'_>) -> Result<IdentityRun> {
+        let (first, count) = self.next_ids(run.count())?;
+        let file = if run.count() < FEW {
+            self.new_file("identity", IDENTITY_FILE, &run.parts().collect::<Vec<_>>().concat())?
+        } else {
+            self.new_file_of("identity", IDENTITY_FILE, run.parts())?
+        };
+        Ok(IdentityRun { number: 0, first, count, file })
+    }
+
+    /// The first of the next `count` ids, and their number.
+    fn next_ids(&self, count: usize) -> Result<(u32, u32)> {
+        let first = self.identity.len();
+        let end = u64::from(first) + count as u64;
+        let fits = u32::try_from(count).ok().filter(|_| end <= u64::from(limits::IDENTIFIERS));
+        let full = || Error::limit("identifiers", end, u64::from(limits::IDENTIFIERS), "identifiers");
+        Ok((first, fits.ok_or_else(full)?))
     }
 
     /// Names a run in the transaction at hand. Where many small runs have come together, they become one: returns the

@@ -19,6 +19,7 @@ mod compiled;
 mod explaining;
 mod flights;
 pub mod formats;
+mod gathering;
 mod generation;
 mod idempotency;
 mod info;
@@ -57,6 +58,7 @@ use crate::identity::{DigestKey, IdentityTable};
 use crate::ids::{EngineId, GenerationNumber, Revision};
 use crate::segment::memberships::Memberships;
 use crate::storage::files::Folder;
+use crate::storage::framed::Payload;
 use crate::storage::lock::DirectoryLock;
 use crate::time::{Clock, Timestamp};
 
@@ -247,9 +249,14 @@ impl Inner {
 
     /// Writes a new file, synced with its folder before its name is known (invariant 1).
     fn new_file(&self, stem: &str, kind: u16, payload: &[u8]) -> Result<String> {
+        self.new_file_of(stem, kind, [payload])
+    }
+
+    /// As [`Self::new_file`], of a payload that lies in parts.
+    fn new_file_of<'a>(&self, stem: &str, kind: u16, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<String> {
         self.observe(Phase::FileSync);
         let number = self.next_file.fetch_add(1, Ordering::Relaxed);
-        let written = self.folder.create(&format!("{stem}-{number}"), kind, payload);
+        let written = self.folder.create_of(&format!("{stem}-{number}"), kind, &Payload::of(parts));
         if written.is_err() && self.folder.is_poisoned() {
             self.catalog.poison();
         }

@@ -1,15 +1,15 @@
 //! A customer file becomes the members of a segment.
 //!
-//! [`Upload`] takes the file as it comes: each batch of digests is keyed and looked up at once, so when the last byte is
-//! in, what is left is to write the new identifiers, the set and the slots. Memory: the set, and about 25 bytes for each
-//! address that the engine never saw. Until the end the version before serves; a refused file changes nothing but the
-//! report that says why.
+//! [`Upload`] takes the file as it comes: each batch of digests is keyed and laid aside ([`Gathering`]). When the last
+//! byte is in, they become ids all together; then what is left is to write the new identifiers, the set and the slots.
+//! Memory: the set, and 16 to 32 bytes for each address that the engine never saw. Until the end the version before
+//! serves; a refused file changes nothing but the report that says why.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::caller::{Action, Caller};
-use super::intake::Intake;
+use super::gathering::Gathering;
 use super::lookup::{self, Place};
 use super::names::{Parent, SegmentName};
 use super::operations::{KEPT_OPERATIONS, OperationView, Work};
@@ -27,6 +27,8 @@ use crate::segment::upload::{Column, CrmParser, MemberSink, UploadFailure, Uploa
 use crate::storage::data_directory;
 
 const METHOD: &str = "UploadSegment";
+/// Bytes of the usual line: an MD5 and its end.
+const LINE_BYTES: u64 = 33;
 
 /// Which segment a file fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,37 +79,33 @@ pub struct Upload {
     ended: bool,
 }
 
-/// The sink of the parser: keys, looks up, collects.
+/// The sink of the parser: keys, and lays aside.
 struct Members {
     engine: Engine,
-    intake: Intake,
-    set: IdentifierSet,
-    ids: Vec<u32>,
-    failure: Option<Error>,
+    gathering: Gathering,
+    digests: Vec<Digest>,
 }
 
 impl Members {
-    fn collect<const WIDTH: usize>(&mut self, kind: Kind, values: &[[u8; WIDTH]]) -> u64 {
-        let before = self.set.len();
+    fn collect<const WIDTH: usize>(&mut self, kind: Kind, values: &[[u8; WIDTH]]) {
         let inner = &self.engine.inner;
-        let (intake, ids, failure) = (&mut self.intake, &mut self.ids, &mut self.failure);
-        ids.clear();
-        inner.key.digest_values(kind, values, |digest: Digest| match intake.take(&inner.identity, &digest, kind, 0) {
-            Ok(id) => ids.push(id),
-            Err(error) => *failure = Some(error),
-        });
-        self.set.extend(ids);
-        self.set.len() - before
+        self.digests.clear();
+        inner.key.digest_values(kind, values, |digest| self.digests.push(digest));
+        self.gathering.take(&inner.identity, kind, &self.digests);
     }
 }
 
 impl MemberSink for Members {
-    fn take_md5(&mut self, digests: &[[u8; 16]]) -> u64 {
-        self.collect(Kind::EmailMd5, digests)
+    fn take_md5(&mut self, digests: &[[u8; 16]]) {
+        self.collect(Kind::EmailMd5, digests);
     }
 
-    fn take_sha256(&mut self, digests: &[[u8; 32]]) -> u64 {
-        self.collect(Kind::EmailSha256, digests)
+    fn take_sha256(&mut self, digests: &[[u8; 32]]) {
+        self.collect(Kind::EmailSha256, digests);
+    }
+
+    fn distinct(&mut self) -> u64 {
+        self.gathering.distinct(&self.engine.inner.identity)
     }
 }
 
@@ -153,15 +151,14 @@ impl Engine {
             progress: Arc::clone(&work.progress),
             ..UploadOptions::default()
         };
-        let intake = Intake::new(&self.inner.identity);
-        let (set, ids) = (IdentifierSet::new(), Vec::new());
+        let gathering = Gathering::new(&self.inner.identity, settings.total_bytes / LINE_BYTES);
         Ok(UploadBegun::Accepted(Box::new(Upload {
             engine: self.clone(),
             segment: segment.number,
             before,
             accepted,
             parser: Some(CrmParser::new(options, Arc::clone(&self.inner.clock))),
-            members: Members { engine: self.clone(), intake, set, ids, failure: None },
+            members: Members { engine: self.clone(), gathering, digests: Vec::new() },
             work,
             ended: false,
         })))
@@ -293,9 +290,7 @@ impl Upload {
         let Some(parser) = self.parser.as_mut().filter(|_| !self.ended) else {
             return Err(Error::precondition("the upload has ended"));
         };
-        let fed = feed(parser, &mut self.members).map_err(Error::from);
-        let fed = fed.and_then(|()| self.members.failure.take().map_or(Ok(()), Err));
-        fed.inspect_err(|error| self.fail(error))
+        feed(parser, &mut self.members).map_err(Error::from).inspect_err(|error| self.fail(error))
     }
 
     /// Takes the end of the file and publishes; it serves when this returns.
@@ -317,16 +312,12 @@ impl Upload {
         let parser = self.parser.take().filter(|_| !self.ended);
         let parser = parser.ok_or_else(|| Error::precondition("the upload has ended"))?;
         let mut report = parser.finish(&mut self.members)?;
-        if let Some(failure) = self.members.failure.take() {
-            return Err(failure);
-        }
         let engine = self.engine.clone();
         let inner = &*engine.inner;
         self.work.enter(Phase::Digest);
         let any_known = !inner.identity.is_empty();
-        let intake = std::mem::replace(&mut self.members.intake, Intake::new(&inner.identity));
-        let settled = inner.settle(intake)?;
-        let mut sets = vec![(self.segment, settled.renumber(std::mem::take(&mut self.members.set)))];
+        let gathering = std::mem::replace(&mut self.members.gathering, Gathering::new(&inner.identity, 0));
+        let mut sets = vec![(self.segment, inner.settle_gathering(gathering)?)];
         report.set_refused_full(inner.drop_full(&mut sets));
         self.check_cancelled()?;
         let mut replacement = inner.stage(self.accepted, sets)?;

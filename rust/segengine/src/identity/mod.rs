@@ -4,10 +4,12 @@
 //! [`digest`] turns an identifier into the 16 bytes that the engine stores in its place; [`IdentityTable`] gives each
 //! digest a dense id; [`LinkSet`] says which ids are one profile.
 
+mod columns;
 pub mod digest;
 pub mod email;
 pub mod hex;
 pub mod identifier;
+mod index;
 mod links;
 pub mod stored;
 mod table;
@@ -15,7 +17,8 @@ mod table;
 pub use digest::{Digest, DigestKey};
 pub use identifier::{Identifier, IdentifierProblem, IdentifierRef, Kind};
 pub use links::{LinkSet, Regrouping};
-pub use table::IdentityTable;
+pub use table::{IdentityTable, Newcomers};
+pub(crate) use table::{on_threads, order_of, threads_for};
 
 #[cfg(test)]
 pub(crate) use links::tests::naive_profiles;

@@ -42,6 +42,54 @@ pub fn encode_run(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
+/// An identity run of identifiers that were never seen, as parts that lie where they are: nothing is copied.
+pub struct RunColumns<'a> {
+    digests: Vec<&'a [u8]>,
+    /// A block of one kind, and how many bytes of it make up the column.
+    kinds: Vec<(Vec<u8>, usize)>,
+    count: usize,
+}
+
+impl<'a> RunColumns<'a> {
+    /// The run of `groups`: digests of one kind each, in the order of their ids.
+    #[must_use]
+    pub fn of(groups: impl IntoIterator<Item = (Kind, &'a [[u8; 16]])>) -> Self {
+        let mut run = Self { digests: Vec::new(), kinds: Vec::new(), count: 0 };
+        for (kind, digests) in groups {
+            let count = digests.len();
+            match run.kinds.last_mut().filter(|(block, _)| block.first() == Some(&kind.number())) {
+                Some((_, of_kind)) => *of_kind += count,
+                None => run.kinds.push((vec![kind.number(); CONSTANT_BLOCK], count)),
+            }
+            run.digests.push(digests.as_flattened());
+            run.count += count;
+        }
+        run
+    }
+
+    /// Number of identifiers.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The bytes of the run, part after part.
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        const UNSEEN: &[u8] = &[0; CONSTANT_BLOCK];
+        let kinds = self.kinds.iter().flat_map(|(block, count)| repeated(block, *count));
+        self.digests.iter().copied().chain(kinds).chain(repeated(UNSEEN, 2 * self.count))
+    }
+}
+
+/// Bytes of a column in which they are all equal that are kept.
+const CONSTANT_BLOCK: usize = 1 << 16;
+
+/// `block` again and again, `bytes` in all.
+fn repeated(block: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
+    let whole = std::iter::repeat_n(block, bytes / block.len().max(1));
+    whole.chain(block.get(..bytes % block.len().max(1)))
+}
+
 /// Reads an identity run of `count` identifiers from the file `name`.
 ///
 /// # Errors
@@ -110,6 +158,17 @@ mod tests {
         let mut wrong = bytes;
         wrong[33] = 99;
         assert!(decode_run("f", &wrong, 2).unwrap_err().message().contains("byte 33"));
+
+        let many = vec![[1; 16]; 70_000];
+        let groups: [(Kind, &[[u8; 16]]); 3] = [
+            (Kind::EmailMd5, &many),
+            (Kind::EmailMd5, &[[2; 16], [3; 16]]),
+            (Kind::EmailSha256, &[[4; 16]; 5]),
+        ];
+        let entries = groups.iter().flat_map(|(kind, part)| part.iter().map(|digest| (Digest(*digest), *kind, 0)));
+        let run = RunColumns::of(groups);
+        let bytes: Vec<u8> = run.parts().flatten().copied().collect();
+        assert_eq!((run.count(), bytes), (70_007, encode_run(&entries.collect::<Vec<_>>())));
 
         let steps = [true, false].map(|add| LinkStep { add, one: IdentifierId(7), other: IdentifierId(9) });
         let bytes = encode_links(&steps);

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::directory::{Directory, DiskDirectory};
-use super::framed;
+use super::framed::{self, Payload};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A folder of framed files.
@@ -71,8 +71,16 @@ impl Folder {
     /// # Errors
     /// As [`Folder::write`].
     pub fn create(&self, stem: &str, kind: u16, payload: &[u8]) -> Result<String> {
-        let name = name_of(stem, payload.len() as u64, crc32c::crc32c(payload));
-        self.write(&name, kind, payload)?;
+        self.create_of(stem, kind, &Payload::of([payload]))
+    }
+
+    /// As [`Self::create`], of a payload that lies in parts.
+    ///
+    /// # Errors
+    /// As [`Folder::write`].
+    pub fn create_of(&self, stem: &str, kind: u16, payload: &Payload<'_>) -> Result<String> {
+        let name = name_of(stem, payload.len(), payload.checksum());
+        self.write_of(&name, kind, payload)?;
         Ok(name)
     }
 
@@ -82,6 +90,10 @@ impl Folder {
     /// `Storage`; what was written is then removed, and the folder poisoned if it was a sync that failed. A file that
     /// has the name already is left as it is.
     pub fn write(&self, name: &str, kind: u16, payload: &[u8]) -> Result<()> {
+        self.write_of(name, kind, &Payload::of([payload]))
+    }
+
+    fn write_of(&self, name: &str, kind: u16, payload: &Payload<'_>) -> Result<()> {
         self.check()?;
         let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
         let file = self.directory.create(name).map_err(doing)?;

@@ -19,29 +19,69 @@ const MAGIC: &[u8; 8] = b"SEGENGIN";
 pub const FORMAT: u16 = 1;
 const BLOCK: usize = 1 << 20;
 
+/// What a file holds, cut into blocks with their checksums; each byte is looked at once, wherever it lies.
+pub struct Payload<'a> {
+    blocks: Vec<(&'a [u8], u32)>,
+    length: u64,
+    checksum: u32,
+}
+
+impl<'a> Payload<'a> {
+    /// The payload that `parts` make one after the other. Each begins a block, so let them be few or long.
+    #[must_use]
+    pub fn of(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut payload = Self { blocks: Vec::new(), length: 0, checksum: 0 };
+        for block in parts.into_iter().flat_map(|part| part.chunks(BLOCK)) {
+            let check = crc32c::crc32c(block);
+            payload.checksum = crc32c::crc32c_combine(payload.checksum, check, block.len());
+            payload.length += block.len() as u64;
+            payload.blocks.push((block, check));
+        }
+        payload
+    }
+
+    /// Bytes of it.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// CRC-32C of all of it.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        self.checksum
+    }
+}
+
 /// Writes `payload` as a framed file of `kind`.
 ///
 /// # Errors
 /// What `out` says.
-pub fn write_to(out: &mut dyn Write, kind: u16, payload: &[u8]) -> io::Result<()> {
+pub fn write_to(out: &mut dyn Write, kind: u16, payload: &Payload<'_>) -> io::Result<()> {
     let mut header = MAGIC.to_vec();
     header.extend_from_slice(&FORMAT.to_le_bytes());
     header.extend_from_slice(&kind.to_le_bytes());
     header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
     out.write_all(&header)?;
-    for block in payload.chunks(BLOCK) {
+    for (block, check) in &payload.blocks {
         let length = u32::try_from(block.len()).map_err(io::Error::other)?;
         out.write_all(&length.to_le_bytes())?;
-        out.write_all(&crc32c::crc32c(block).to_le_bytes())?;
+        out.write_all(&check.to_le_bytes())?;
         out.write_all(block)?;
     }
-    out.write_all(&footer(payload))
+    out.write_all(&footer(payload.len(), payload.checksum()))
 }
 
-fn footer(payload: &[u8]) -> Vec<u8> {
+fn footer(length: u64, checksum: u32) -> Vec<u8> {
     let mut footer = vec![0; 4];
-    footer.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    footer.extend_from_slice(&crc32c::crc32c(payload).to_le_bytes());
+    footer.extend_from_slice(&length.to_le_bytes());
+    footer.extend_from_slice(&checksum.to_le_bytes());
     footer.extend_from_slice(&crc32c::crc32c(&footer).to_le_bytes());
     footer
 }
@@ -51,7 +91,7 @@ fn footer(payload: &[u8]) -> Vec<u8> {
 pub fn encode(kind: u16, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + payload.len() / BLOCK * 8 + 64);
     // Writing to memory does not fail.
-    let _ = write_to(&mut out, kind, payload);
+    let _ = write_to(&mut out, kind, &Payload::of([payload]));
     out
 }
 
@@ -149,7 +189,7 @@ impl Reader<'_> {
 
     fn footer(&mut self, start: u64, payload: &[u8]) -> Result<()> {
         let rest: [u8; 16] = self.array("the footer")?;
-        if footer(payload).get(4..) != Some(rest.as_slice()) {
+        if footer(payload.len() as u64, crc32c::crc32c(payload)).get(4..) != Some(rest.as_slice()) {
             return Err(Error::corrupted(self.name, start, "the footer does not match the blocks"));
         }
         let end = self.at;
@@ -169,5 +209,18 @@ mod tests {
         let payload = vec![5; 2 * BLOCK + 17];
         assert_eq!(decode("f", 1, &encode(1, &payload)).unwrap(), payload);
         assert_eq!(decode("f", 1, &encode(1, &[])).unwrap(), Vec::<u8>::new());
+    }
+
+    /// Parts make the payload that they are together; none of length 0 makes a block, for that would be the footer.
+    #[test]
+    fn parts_make_one_payload() {
+        let payload: Vec<u8> = (0..3 * BLOCK).map(|byte| (byte % 251) as u8).collect();
+        let (one, rest) = payload.split_at(7);
+        let (two, three) = rest.split_at(BLOCK + 1);
+        let parts = Payload::of([&[], one, two, &[], three]);
+        assert_eq!((parts.len(), parts.checksum()), (payload.len() as u64, crc32c::crc32c(&payload)));
+        let mut file = Vec::new();
+        write_to(&mut file, 1, &parts).unwrap();
+        assert_eq!(decode("f", 1, &file).unwrap(), payload);
     }
 }

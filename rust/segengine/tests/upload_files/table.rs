@@ -314,13 +314,14 @@ fn md5_of_nothing() -> Vec<u8> {
 struct InOrder(Vec<[u8; 16]>);
 
 impl MemberSink for InOrder {
-    fn take_md5(&mut self, digests: &[[u8; 16]]) -> u64 {
+    fn take_md5(&mut self, digests: &[[u8; 16]]) {
         self.0.extend(digests);
-        digests.len() as u64
     }
 
-    fn take_sha256(&mut self, _digests: &[[u8; 32]]) -> u64 {
-        0
+    fn take_sha256(&mut self, _digests: &[[u8; 32]]) {}
+
+    fn distinct(&mut self) -> u64 {
+        self.0.len() as u64
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the digests of a file go: a sink that the engine implements, and the batch in front of it.
 //!
-//! The sink alone knows which digests it saw before, so the parser's memory does not grow with the file. A batch costs
-//! one call for 4,096 lines and is allocated once.
+//! The sink alone knows which digests it saw before, so the parser's memory does not grow with the file; it is asked once,
+//! at the end. A batch costs one call for 4,096 lines and is allocated once.
 
 use hashbrown::HashSet;
 
@@ -10,11 +10,14 @@ const BATCH: usize = 4_096;
 
 /// Takes the members of one file.
 pub trait MemberSink {
-    /// Takes MD5 digests in the order of their lines; returns how many were not given before in this file.
-    fn take_md5(&mut self, digests: &[[u8; 16]]) -> u64;
+    /// Takes MD5 digests in the order of their lines.
+    fn take_md5(&mut self, digests: &[[u8; 16]]);
 
-    /// Takes SHA-256 digests in the order of their lines; returns how many were not given before in this file.
-    fn take_sha256(&mut self, digests: &[[u8; 32]]) -> u64;
+    /// Takes SHA-256 digests in the order of their lines.
+    fn take_sha256(&mut self, digests: &[[u8; 32]]);
+
+    /// How many different digests were taken.
+    fn distinct(&mut self) -> u64;
 }
 
 /// A sink that keeps every distinct digest in memory: about 20 bytes for each MD5, 40 for each SHA-256.
@@ -49,16 +52,16 @@ impl DistinctSet {
 }
 
 impl MemberSink for DistinctSet {
-    fn take_md5(&mut self, digests: &[[u8; 16]]) -> u64 {
-        let before = self.md5.len();
+    fn take_md5(&mut self, digests: &[[u8; 16]]) {
         self.md5.extend(digests);
-        (self.md5.len() - before) as u64
     }
 
-    fn take_sha256(&mut self, digests: &[[u8; 32]]) -> u64 {
-        let before = self.sha256.len();
+    fn take_sha256(&mut self, digests: &[[u8; 32]]) {
         self.sha256.extend(digests);
-        (self.sha256.len() - before) as u64
+    }
+
+    fn distinct(&mut self) -> u64 {
+        self.len() as u64
     }
 }
 
@@ -67,7 +70,6 @@ impl MemberSink for DistinctSet {
 pub(super) struct Batch {
     md5: Vec<[u8; 16]>,
     sha256: Vec<[u8; 32]>,
-    unique: u64,
 }
 
 impl Batch {
@@ -89,17 +91,12 @@ impl Batch {
     /// Hands over what waits and keeps the room for more.
     pub(super) fn flush(&mut self, sink: &mut dyn MemberSink) {
         if !self.md5.is_empty() {
-            self.unique += sink.take_md5(&self.md5);
+            sink.take_md5(&self.md5);
             self.md5.clear();
         }
         if !self.sha256.is_empty() {
-            self.unique += sink.take_sha256(&self.sha256);
+            sink.take_sha256(&self.sha256);
             self.sha256.clear();
         }
-    }
-
-    /// How many of the digests handed over were new to the sink.
-    pub(super) fn unique(&self) -> u64 {
-        self.unique
     }
 }

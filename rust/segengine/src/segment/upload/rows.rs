@@ -176,7 +176,7 @@ impl Rows {
     /// The report so far, with every digest handed over, so that it adds up.
     pub(super) fn settle(&mut self, sink: &mut dyn MemberSink) -> UploadReport {
         self.batch.flush(sink);
-        self.report.unique = self.batch.unique();
+        self.report.unique = sink.distinct();
         self.report.duplicate = self.report.valid.saturating_sub(self.report.unique);
         self.report.separator = self.columns.separator();
         self.report.clone()
