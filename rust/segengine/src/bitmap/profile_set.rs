@@ -133,6 +133,37 @@ impl ProfileSet {
         self.combine(other, Bitmap::andnot)
     }
 
+    /// Leaves what `other` holds too, in place.
+    ///
+    /// # Errors
+    /// As [`Self::and`].
+    pub fn retain(&mut self, other: &Self) -> Result<()> {
+        self.check_same(other)?;
+        self.bits.and_inplace(&other.bits);
+        Ok(())
+    }
+
+    /// Takes out what `other` holds, in place.
+    ///
+    /// # Errors
+    /// As [`Self::and`].
+    pub fn remove(&mut self, other: &Self) -> Result<()> {
+        self.check_same(other)?;
+        self.bits.andnot_inplace(&other.bits);
+        Ok(())
+    }
+
+    /// The profiles of any of `sets`, all of which are true for `stamp`; writes each container once.
+    ///
+    /// # Errors
+    /// As [`Self::and`].
+    pub fn union(stamp: SetStamp, sets: &[&Self]) -> Result<Self> {
+        let empty = Self::new(stamp);
+        sets.iter().try_for_each(|set| empty.check_same(set))?;
+        let bits: Vec<&Bitmap> = sets.iter().map(|set| &set.bits).collect();
+        Ok(Self { bits: Bitmap::fast_or(&bits), stamp })
+    }
+
     /// The profiles of exactly one of the sets.
     ///
     /// # Errors

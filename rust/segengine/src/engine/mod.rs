@@ -38,6 +38,7 @@ mod publisher;
 mod reach;
 mod replacing;
 mod seen;
+mod set_algebra;
 mod sets;
 mod sweeper;
 #[cfg(test)]

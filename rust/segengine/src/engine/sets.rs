@@ -2,8 +2,8 @@
 //!
 //! An expression becomes set algebra over profiles, never over identifier ids (invariant 11). All sets of one call are
 //! derived at one link epoch, which no link change can move meanwhile, so they fit each other; a complement is taken
-//! against all profiles, and only where one is left at the end, because AND, OR and NOT of complements are set algebra
-//! again (De Morgan). Cost: linear in the containers of the segments named.
+//! against all profiles, and only where one is left at the end. Cost: at most linear in the containers of the segments
+//! named; `set_algebra` says in which order they are read.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::caller::{Action, Caller};
 use super::generation::{Generation, expression_of};
 use super::lookup::{self, Place};
 use super::names::{AdgroupName, Parent, SegmentName};
-use super::{Engine, Inner};
+use super::{Engine, Inner, set_algebra};
 use crate::bitmap::ProfileSet;
 use crate::catalog::Model;
 use crate::error::{Error, Result};
@@ -100,21 +100,16 @@ pub struct Overlap {
     pub hidden: Vec<bool>,
 }
 
-/// A set, or everybody outside of it.
-enum Part {
-    Inside(Arc<ProfileSet>),
-    Outside(Arc<ProfileSet>),
-}
-
 impl Engine {
     /// The number of profiles in a set, and of those that can be reached.
     ///
     /// # Errors
     /// `NotFound`, `InvalidInput`, `LimitExceeded` for the query; `PermissionDenied`; `EngineClosed`.
     pub fn count(&self, caller: &Caller, query: &SetQuery) -> Result<(Count, AsOf)> {
-        self.with_sets(caller, std::slice::from_ref(query), |sets, reachable| {
-            let set = sets.first().ok_or_else(|| Error::internal("a query without a set"))?;
-            Ok(Count::shown_to(caller, set.len(), set.common(reachable)?))
+        self.about_sets(caller, std::slice::from_ref(query), |expressions, named, reachable| {
+            let expression = expressions.first().ok_or_else(|| Error::internal("a query without a set"))?;
+            let (profiles, reached) = named.count(expression.as_ref(), reachable)?;
+            Ok(Count::shown_to(caller, profiles, reached))
         })
     }
 
@@ -161,11 +156,22 @@ impl Engine {
         })
     }
 
+    /// Evaluates queries and looks at their sets and at those reachable.
     fn with_sets<T>(
         &self,
         caller: &Caller,
         queries: &[SetQuery],
         look: impl FnOnce(&[Arc<ProfileSet>], &ProfileSet) -> Result<T>,
+    ) -> Result<(T, AsOf)> {
+        self.about_sets(caller, queries, |expressions, named, reachable| look(&named.evaluate(expressions)?, reachable))
+    }
+
+    /// Resolves queries and looks at the sets of the segments that they name, and at those reachable.
+    fn about_sets<T>(
+        &self,
+        caller: &Caller,
+        queries: &[SetQuery],
+        look: impl FnOnce(&[Option<Expression<SegmentNumber>>], &NamedSets<'_>, &ProfileSet) -> Result<T>,
     ) -> Result<(T, AsOf)> {
         self.inner.check_open()?;
         caller.check(Action::Read)?;
@@ -177,26 +183,73 @@ impl Engine {
             found.map_err(|error| if queries.len() > 1 { error.at(format_args!("sets[{place}]")) } else { error })
         });
         let expressions = expressions.collect::<Result<Vec<_>>>()?;
-        self.inner.with_evaluated(&generation, &expressions, |sets, reachable, stamp, time| {
+        drop(model);
+        self.inner.with_named_sets(&generation, &expressions, |named, reachable, time| {
             let as_of = AsOf {
                 engine_id: self.inner.engine_id,
                 generation: generation.number,
-                link_epoch: stamp,
+                link_epoch: named.profiles.stamp.link_epoch,
                 revision,
                 time,
             };
-            Ok((look(sets, reachable)?, as_of))
+            Ok((look(&expressions, named, reachable)?, as_of))
         })
     }
 }
 
+/// The sets of the segments that expressions name, at one link epoch.
+struct NamedSets<'n> {
+    /// Ascending, each at the place of its set.
+    segments: &'n [SegmentNumber],
+    profiles: &'n ProfileSets<'n>,
+    empty: Arc<ProfileSet>,
+}
+
+impl NamedSets<'_> {
+    /// The set of a segment; one that does not serve is empty.
+    fn set_of(&self, segment: SegmentNumber) -> &Arc<ProfileSet> {
+        let place = self.segments.binary_search(&segment).ok();
+        place.and_then(|place| self.profiles.sets.get(place)).unwrap_or(&self.empty)
+    }
+
+    /// The set of each expression; no expression is everybody.
+    fn evaluate(&self, expressions: &[Option<Expression<SegmentNumber>>]) -> Result<Vec<Arc<ProfileSet>>> {
+        let (stamp, everybody) = (self.profiles.stamp, || self.profiles.universe());
+        let set_of = |segment: &SegmentNumber| self.set_of(*segment);
+        let sets = expressions.iter().map(|expression| match expression {
+            Some(expression) => set_algebra::evaluate(expression, stamp, set_of, everybody),
+            None => Ok(Arc::new(everybody())),
+        });
+        sets.collect()
+    }
+
+    /// The size of an expression's set, and how many of it `among` holds.
+    fn count(&self, expression: Option<&Expression<SegmentNumber>>, among: &ProfileSet) -> Result<(u64, u64)> {
+        let everybody = || self.profiles.universe();
+        match expression {
+            Some(expression) => set_algebra::count(expression, among, |segment| self.set_of(*segment), everybody),
+            None => Ok((everybody().len(), everybody().common(among)?)),
+        }
+    }
+}
+
 impl Inner {
-    /// Evaluates expressions (nothing is everybody) at one link epoch and hands the sets on with those reachable.
+    /// Evaluates expressions (nothing is everybody) at one link epoch and hands the sets on.
     pub(super) fn with_evaluated<T>(
         &self,
         generation: &Generation,
         expressions: &[Option<Expression<SegmentNumber>>],
-        look: impl FnOnce(&[Arc<ProfileSet>], &ProfileSet, LinkEpoch, Timestamp) -> Result<T>,
+        look: impl FnOnce(&[Arc<ProfileSet>]) -> Result<T>,
+    ) -> Result<T> {
+        self.with_named_sets(generation, expressions, |named, _, _| look(&named.evaluate(expressions)?))
+    }
+
+    /// Looks at the sets of the segments that expressions name, and at those reachable, at one link epoch.
+    fn with_named_sets<T>(
+        &self,
+        generation: &Generation,
+        expressions: &[Option<Expression<SegmentNumber>>],
+        look: impl FnOnce(&NamedSets<'_>, &ProfileSet, Timestamp) -> Result<T>,
     ) -> Result<T> {
         let named = expressions.iter().flatten().flat_map(Expression::literals);
         let mut segments: Vec<SegmentNumber> = named.copied().collect();
@@ -207,10 +260,9 @@ impl Inner {
             segments.iter().filter_map(|segment| generation.slots.live(*segment).cloned()).collect();
         let now = self.clock.now();
         self.memberships.with_profile_sets(&versions, |profiles| {
-            let evaluated = expressions.iter().map(|expression| evaluate(expression.as_ref(), &segments, profiles));
-            let sets = evaluated.collect::<Result<Vec<_>>>()?;
+            let empty = Arc::new(ProfileSet::new(profiles.stamp));
             let reachable = self.reachable(profiles.stamp, now);
-            look(&sets, &reachable, profiles.stamp.link_epoch, now)
+            look(&NamedSets { segments: &segments, profiles, empty }, &reachable, now)
         })
     }
 }
@@ -248,56 +300,4 @@ pub(super) fn resolve(
     text: &str,
 ) -> Result<Expression<SegmentNumber>> {
     text::parse(text)?.try_map(|name| lookup::segment_from(model, caller, place, name).map(|found| found.number))
-}
-
-/// `segments` ascend and stand for the sets at the same places; a segment that is not there is empty.
-fn evaluate(
-    expression: Option<&Expression<SegmentNumber>>,
-    segments: &[SegmentNumber],
-    profiles: &ProfileSets<'_>,
-) -> Result<Arc<ProfileSet>> {
-    let Some(expression) = expression else { return Ok(Arc::new(profiles.universe())) };
-    let empty = Arc::new(ProfileSet::new(profiles.stamp));
-    let set_of = |segment: &SegmentNumber| {
-        let place = segments.binary_search(segment).ok();
-        place.and_then(|place| profiles.sets.get(place)).unwrap_or(&empty)
-    };
-    let folded = expression.fold(
-        |segment| Ok(Part::Inside(Arc::clone(set_of(segment)))),
-        |part: Result<Part>| part.map(Part::not),
-        |and, parts| {
-            let parts = parts.into_iter().map(|part| part.map(|part| if and { part } else { part.not() }));
-            let joined = all_of(parts)?;
-            Ok(if and { joined } else { joined.not() })
-        },
-    );
-    match folded.unwrap_or(Ok(Part::Inside(empty)))? {
-        Part::Inside(set) => Ok(set),
-        Part::Outside(set) => Ok(Arc::new(profiles.universe().without(&set)?)),
-    }
-}
-
-/// The AND of all parts.
-fn all_of(mut parts: impl Iterator<Item = Result<Part>>) -> Result<Part> {
-    let first = parts.next().ok_or_else(|| Error::internal("an operator without an operand"))?;
-    parts.try_fold(first?, |joined, part| joined.and(part?))
-}
-
-impl Part {
-    fn not(self) -> Self {
-        match self {
-            Self::Inside(set) => Self::Outside(set),
-            Self::Outside(set) => Self::Inside(set),
-        }
-    }
-
-    fn and(self, other: Self) -> Result<Self> {
-        Ok(match (self, other) {
-            (Self::Inside(one), Self::Inside(other)) => Self::Inside(Arc::new(one.and(&other)?)),
-            (Self::Inside(inside), Self::Outside(outside)) | (Self::Outside(outside), Self::Inside(inside)) => {
-                Self::Inside(Arc::new(inside.without(&outside)?))
-            }
-            (Self::Outside(one), Self::Outside(other)) => Self::Outside(Arc::new(one.or(&other)?)),
-        })
-    }
 }

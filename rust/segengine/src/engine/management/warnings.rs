@@ -105,9 +105,9 @@ impl Engine {
     pub(super) fn too_small(&self, record: &Adgroup) -> Result<Option<Warning>> {
         let Some(expression) = expression_of(&record.targeting)? else { return Ok(None) };
         let generation = self.inner.generation.load();
-        let count = self.inner.with_evaluated(&generation, &[Some(expression)], |sets, _, _, _| {
-            Ok(sets.first().map_or(0, |set| set.len()))
-        })?;
+        let count = self
+            .inner
+            .with_evaluated(&generation, &[Some(expression)], |sets| Ok(sets.first().map_or(0, |set| set.len())))?;
         let least = limits::MINIMUM_SHOWN_PROFILES;
         Ok((count < least).then(|| Warning {
             code: "below_minimum",
