@@ -89,7 +89,7 @@ reliability: build ## The long tier: each promise of ROWS for BUDGET seconds, wr
 
 # Tests and benchmarks narrow numbers that they made themselves, and print what they counted.
 TEST_LENIENCE := $(addprefix -A clippy::,cast_possible_truncation cast_possible_wrap cast_sign_loss print_stderr print_stdout)
-CHECKS := format clippy ruff types stubs docs generated layers style deny benches reliability
+CHECKS := format clippy ruff types stubs docs generated layers style deny benches reliability compare
 .PHONY: check generate format fix $(addprefix check-,$(CHECKS))
 check: $(addprefix check-,$(CHECKS)) ## Every check that is no test; each also runs alone
 
@@ -129,6 +129,9 @@ check-deny: $(STAMPS)/packages ## Licences and sources of every crate (offline)
 check-benches: $(STAMPS)/packages ## The baselines that speed is measured against are unedited
 	$(BIN)/python tools/check_benches.py
 
+check-compare: $(STAMPS)/packages ## COMPARE.md and the figures of README are what benches/record says
+	$(BIN)/python benches/compare/table.py --check
+
 check-reliability: $(STAMPS)/packages ## docs/RELIABILITY.md is what its recorded runs say
 	$(BIN)/python tools/reliability.py check
 
@@ -153,17 +156,20 @@ defects: setup ## Plant a defect for each invariant in a copy of the tree, and s
 ##
 
 # The comparisons run in a virtual environment of their own, with peers that the project never depends on, and with the
-# extension as it is released; both stand below target/bench. Every round is kept under benches/record.
+# extension as it is released; both stand below target/bench, as do generated workloads and the peers' builds. Every round
+# is kept under benches/record, and COMPARE.md is written from it. Budgets hold on 2 cores, beyond building.
 BENCH := target/bench
 BENCH_PYTHON := PYTHONPATH=$(BENCH)/python $(BENCH)/venv/bin/python
+QUICK := --record $(BENCH)/record
 
-.PHONY: bench bench-rust bench-python bench-compare bench-quick bench-setup
-bench: bench-rust bench-python bench-compare ## Every benchmark, the peers beside it (about an hour; release build)
+.PHONY: bench bench-rust bench-python bench-compare bench-quick bench-growth bench-equality bench-setup compare
+bench: bench-setup ## Everything beside its peers: the table of COMPARE.md, every round in benches/record (20 minutes)
+	$(MAKE) --no-print-directory bench-compare compare
 
-bench-rust: build ## Criterion: the questions of the core
+bench-rust: build ## Criterion: the questions of the core (half an hour)
 	$(CARGO_SH) bench --locked --package segengine
 
-bench-python: bench-setup ## pytest-benchmark: the binding
+bench-python: bench-setup ## pytest-benchmark: the binding (minutes)
 	PYTHONPATH=$(BENCH)/python $(BIN)/python -m pytest -o addopts= --benchmark-only benches/python
 
 bench-setup: build $(BENCH)/venv/.locked ## Build for release, and set up the peers
@@ -176,14 +182,29 @@ $(BENCH)/venv/.locked: benches/compare/requirements.txt $(STAMPS)/packages
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BENCH)/venv/bin/python benches/compare/requirements.txt
 	@touch $@
 
-bench-compare: bench-setup ## Matching, uploads, memory and unary calls beside their peers; rounds kept in benches/record
-	$(BENCH_PYTHON) benches/compare/match_w1.py --users 1000000
+bench-compare: bench-setup ## Matching, reach, uploads, memory and unary calls beside their peers
+	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W1
+	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W8
+	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W6
+	$(BENCH_PYTHON) benches/compare/reach.py
 	$(BENCH_PYTHON) benches/compare/upload.py
 	$(BENCH_PYTHON) benches/compare/memory.py
 	$(BENCH_PYTHON) benches/compare/unary.py
 
-bench-quick: bench-setup ## The same on small data, recorded below target only (minutes)
-	$(BENCH_PYTHON) benches/compare/match_w1.py --users 50000 --record $(BENCH)/record
-	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 --record $(BENCH)/record
-	$(BENCH_PYTHON) benches/compare/memory.py --users 100000 --record $(BENCH)/record
-	$(BENCH_PYTHON) benches/compare/unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 2 --record $(BENCH)/record
+bench-quick: bench-setup ## The same on small data, recorded below target only (3 minutes)
+	$(BENCH_PYTHON) benches/compare/match_w1.py --definition quick $(QUICK)
+	$(BENCH_PYTHON) benches/compare/reach.py --profiles 200000 --expressions 20 --rounds 3 $(QUICK)
+	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 $(QUICK)
+	$(BENCH_PYTHON) benches/compare/memory.py --users 100000 $(QUICK)
+	$(BENCH_PYTHON) benches/compare/unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 2 $(QUICK)
+
+bench-growth: bench-setup ## Time and memory against adgroups, segments, segments a user, profiles; curves into docs/growth
+	$(BENCH_PYTHON) benches/compare/growth.py
+	$(MAKE) --no-print-directory compare
+
+bench-equality: bench-setup ## Ten million answers on every workload, and a dense one, against the naive oracle
+	$(BENCH_PYTHON) benches/compare/equality.py
+	$(MAKE) --no-print-directory compare
+
+compare: $(STAMPS)/packages ## Write COMPARE.md and the figures of README from benches/record
+	$(BIN)/python benches/compare/table.py

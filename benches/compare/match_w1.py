@@ -1,22 +1,25 @@
-"""Match all adgroups, and 50 candidates, beside the baselines of baseline.py: one process, interleaved rounds.
+"""Match all adgroups, and candidates, beside the baselines and the peers: one driver, interleaved rounds.
 
-    python benches/compare/match_w1.py [--shape W1] [--seed 7] [--users 200000] [--rounds 5] [--record DIR]
+    python benches/compare/match_w1.py [--definition W1] [--seed 7] [--users 200000] [--rounds 5] [--record DIR]
 
 Each round draws a block of distinct users that nobody has asked for yet (cold records) and asks every side the same
-block, the sides in turn. Ours starts from the identifier; the baselines from the user's list of segments, made before
-the clock. Before timing, the answers to ``--oracle`` users are compared with the workload's own oracle: a side that
-differs is marked WRONG with its count. Every round is kept in the record, with the hashes of the inputs.
+block, the sides in turn; slow peers are asked the first users of the block, as many as the definition says. Ours starts
+from the identifier; the others from the user's segments, made before the clock in the form that each wants. The batch
+lines are one call of ours for the whole block: what is left of the time when Python asks only once. Before timing, the
+answers to ``--oracle`` users are compared with the workload's own oracle: a side that differs is marked WRONG with its
+count. Every round is kept in the record, with the hashes of the inputs and the reason for each peer that is not here.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,174 +30,289 @@ import segengine
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import baseline
 import workload
+from databases import DuckDb, Redis
+from generated import definition, generated, hash_of, write_for_peers
+from loaded import build_baselines, build_engine, digest_of
+from peers import NotHereError, Peer
 from recording import BENCHES, keep, print_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from generated import Definition
 
-def digest_of(values: np.ndarray) -> np.ndarray:
-    """16 pseudo-random bytes for each user number, shape (n, 16): stands for an MD5."""
-    mixed = np.empty((len(values), 2), np.uint64)
-    with np.errstate(over="ignore"):
-        for column, salt in enumerate((0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)):
-            x = (values.astype(np.uint64) + np.uint64(1)) * np.uint64(salt)
-            x ^= x >> np.uint64(29)
-            x *= np.uint64(0xBF58476D1CE4E5B9)
-            mixed[:, column] = x ^ (x >> np.uint64(32))
-    return mixed.view(np.uint8)
+INDEXES = ("pyroaring offset", "numpy slots")
+REDIS_USERS = 20_000
+CONTIGUOUS = 50
 
 
-def specification(number: int, include: list[list[int]], exclude: list[int]) -> dict[str, Any]:
-    """One adgroup of the workload. The form refuses a segment in both lists, so that is written as an expression."""
-    named = {"id": f"a{number}", "display_name": f"a{number}"}
-    if all(set(exclude).isdisjoint(group) for group in include):
-        groups = [[f"s{s}" for s in group] for group in include]
-        return {**named, "include": groups, "exclude": [f"s{s}" for s in exclude]}
-    clauses = ["(" + " | ".join(f"s{s}" for s in group) + ")" for group in include]
-    clauses.append("!(" + " | ".join(f"s{s}" for s in exclude) + ")")
-    return {**named, "targeting": " & ".join(clauses)}
+@dataclass
+class World:
+    """The workload, its users in the order in which they are asked, and every side."""
+
+    defined: Definition
+    w: workload.Workload
+    engine: Any
+    ids: np.ndarray
+    sides: dict[str, Any]
+    order: np.ndarray
+    peers: dict[str, Any]
+    drawable: np.ndarray
+
+    def users(self, number: int) -> np.ndarray:
+        """The block of a round; the oracle's users come before all blocks."""
+        first = self.defined.oracle + number * self.defined.block
+        return self.order[first : first + self.defined.block]
+
+    def text(self, user: int) -> str:
+        """How ours is asked for a user."""
+        return "email_md5:" + bytes(digest_of(np.array([user]))[0]).hex()
 
 
-def build_engine(engine: Any, w: workload.Workload) -> tuple[np.ndarray, dict[str, float]]:
-    """Load memberships and adgroups; returns the integer ids of the adgroups, shape (A,), and the times."""
-    times = {}
-    campaign = engine.campaigns.create("bench/w1", exist_ok=True)
-    users = np.repeat(np.arange(w.U), np.diff(w.user_ptr))
-    names = [f"s{number}" for number in range(w.S)]
-    started = time.perf_counter()
-    engine.load(
-        segengine.Identifiers("email_md5", digest_of(users)),
-        segments=w.user_seg.astype(np.uint32),
-        names=names,
-        campaign=campaign,
-    )
-    times["load_s"] = time.perf_counter() - started
-    specs = (specification(number, include, exclude) for number, (include, exclude) in enumerate(w.adgroups()))
-    started = time.perf_counter()
-    ids = np.asarray(campaign.adgroups.upsert(specs), np.uint32)
-    times["upsert_s"] = time.perf_counter() - started
-    return ids, times
+class Block:
+    """What every side is asked in one round, made before any clock."""
+
+    def __init__(self, world: World, number: int) -> None:
+        rng = np.random.default_rng([world.defined.seed, number])
+        self.users = world.users(number)
+        self.digests = digest_of(self.users)
+        self.column = segengine.Identifiers("email_md5", self.digests)
+        self.texts = ["email_md5:" + bytes(row).hex() for row in self.digests]
+        self.keys = [bytes(row) for row in self.digests]
+        self.lists = [world.w.user(user) for user in self.users]
+        few, many = min(50, len(world.drawable)), min(500, len(world.drawable))
+        self.fifty = [rng.choice(world.drawable, few, replace=False) for _ in self.users]
+        self.hundreds = [rng.choice(world.drawable, many, replace=False) for _ in self.users]
+        first = int(rng.integers(0, max(1, len(world.drawable) - CONTIGUOUS)))
+        self.contiguous = world.drawable[first : first + CONTIGUOUS]
 
 
-def build_baselines(w: workload.Workload) -> dict[str, Any]:
-    """The two indexes and the candidate checker, over adgroup numbers 0..A."""
-    sides = {
-        "pyroaring offset": baseline.PyroaringIndex("offset"),
-        "numpy slots": baseline.NumpySlotIndex(),
-        "python sets": baseline.SetCandidates(),
+def our_runs(world: World, block: Block) -> dict[str, tuple[Callable[[], Any], int]]:
+    """Ours and the baselines: what to call and for how many users it answers."""
+    engine, ids, sides, count = world.engine, world.ids, world.sides, len(block.users)
+    fifty, hundreds = [ids[some] for some in block.fifty], [ids[some] for some in block.hundreds]
+    contiguous, contiguous_list = ids[block.contiguous], block.contiguous.tolist()
+    fifty_lists, hundreds_lists = [some.tolist() for some in block.fifty], [some.tolist() for some in block.hundreds]
+    offsets = np.concatenate([[0], np.cumsum([len(some) for some in fifty])]).astype(np.int64)
+    flat = np.concatenate(fifty)
+    checked = sides["python sets"].check
+
+    def ours(lists: list[np.ndarray]) -> Callable[[], Any]:
+        pairs = list(zip(block.texts, lists, strict=True))
+        return lambda: [engine.match(text, candidates=some) for text, some in pairs]
+
+    def sets(lists: list[list[int]]) -> Callable[[], Any]:
+        pairs = list(zip(block.lists, lists, strict=True))
+        return lambda: [checked(user, some) for user, some in pairs]
+
+    runs = {
+        "ours: match all": lambda: [engine.match(text) for text in block.texts],
+        "ours: match all, one batch": lambda: engine.match_batch(block.column),
+        **{
+            f"{name}: match_ids": lambda match=sides[name].match_ids: [match(user) for user in block.lists]
+            for name in INDEXES
+        },
+        "ours: 50 candidates": ours(fifty),
+        "ours: 50 candidates, one batch": lambda: engine.match_batch(block.column, candidates=(offsets, flat)),
+        "python sets: 50 candidates": sets(fifty_lists),
+        "ours: 50 contiguous": ours([contiguous] * count),
+        "python sets: 50 contiguous": sets([contiguous_list] * count),
+        "ours: 500 candidates": ours(hundreds),
+        "python sets: 500 candidates": sets(hundreds_lists),
     }
-    for number, (include, exclude) in enumerate(w.adgroups()):
-        for side in sides.values():
-            side.add(number, include, exclude)
-    return {name: side.build() for name, side in sides.items()}
+    return {name: (run, count) for name, run in runs.items()}
 
 
-def timed(run: Callable[[], None], count: int) -> float:
-    """Microseconds for each of ``count`` calls inside ``run``."""
+def peer_runs(world: World, block: Block, number: int) -> dict[str, Callable[[], float]]:
+    """The peers: each says itself how many microseconds a user took it."""
+    runs: dict[str, Callable[[], float]] = {}
+    for name, peer in world.peers.items():
+        count = min(world.defined.peers[name], len(block.users))
+        if isinstance(peer, Peer):
+            first = world.defined.oracle + sum(world.defined.peers[name] for _ in range(number))
+            runs[f"{name}: match all"] = lambda peer=peer, first=first, count=count: peer.microseconds(first, count)
+        elif isinstance(peer, DuckDb):
+            lists = block.lists[:count]
+            ask = lambda peer=peer, lists=lists: [peer.match_ids(user) for user in lists]  # noqa: E731 - one of a pair
+            runs["duckdb: match all"] = lambda ask=ask, count=count: timed(ask, count)
+        else:
+            pairs = [(key, some.tolist()) for key, some in zip(block.keys[:count], block.fifty[:count], strict=True)]
+            checker = world.sides["python sets"]
+            ask = lambda peer=peer, pairs=pairs: [peer.check(checker, key, some) for key, some in pairs]  # noqa: E731
+            runs["redis: 50 candidates"] = lambda ask=ask, count=count: timed(ask, count)
+    return runs
+
+
+def timed(run: Callable[[], Any], count: int) -> float:
+    """Microseconds for each of ``count`` users inside ``run``."""
     started = time.perf_counter()
     run()
     return (time.perf_counter() - started) / count * 1e6
 
 
-def measure(engine: Any, w: workload.Workload, ids: np.ndarray, sides: dict[str, Any], options: Any) -> dict[str, Any]:
+def measure(world: World) -> dict[str, list[float]]:
     """Every round of every side, in microseconds a user."""
-    rng = np.random.default_rng(options.seed + 1)
-    order = rng.permutation(w.U)
     rounds: dict[str, list[float]] = {}
-    for number in range(options.rounds):
-        block = order[number * options.block : (number + 1) * options.block]
-        texts = ["email_md5:" + bytes(row).hex() for row in digest_of(block)]
-        lists = [w.user(user) for user in block]
-        drawn = [rng.choice(w.A, 50, replace=False) for _ in block]
-        wanted = [ids[candidates] for candidates in drawn]
-        candidate_lists = [candidates.tolist() for candidates in drawn]
-        runs = {
-            "ours: match all": lambda: [engine.match(text) for text in texts],
-            "pyroaring offset: match_ids": lambda: [sides["pyroaring offset"].match_ids(user) for user in lists],
-            "numpy slots: match_ids": lambda: [sides["numpy slots"].match_ids(user) for user in lists],
-            "ours: 50 candidates": lambda: [
-                engine.match(text, candidates=some) for text, some in zip(texts, wanted, strict=True)
-            ],
-            "python sets: 50 candidates": lambda: [
-                sides["python sets"].check(user, some) for user, some in zip(lists, candidate_lists, strict=True)
-            ],
+    for number in range(world.defined.rounds):
+        block = Block(world, number)
+        runs: dict[str, Callable[[], float]] = {
+            name: lambda run=run, count=count: timed(run, count)
+            for name, (run, count) in our_runs(world, block).items()
         }
+        runs |= peer_runs(world, block, number)
         names = list(runs)
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            rounds.setdefault(name, []).append(timed(runs[name], len(block)))
+        turn = number * 3 % len(names)
+        for name in names[turn:] + names[:turn]:
+            rounds.setdefault(name, []).append(runs[name]())
     return rounds
 
 
-def check(engine: Any, w: workload.Workload, ids: np.ndarray, sides: dict[str, Any], options: Any) -> dict[str, int]:
+def check(world: World) -> dict[str, int]:
     """Number of users whose answer differs from the oracle, for each side."""
-    rng = np.random.default_rng(options.seed)
-    wrong = dict.fromkeys(("ours", "pyroaring offset", "numpy slots", "python sets"), 0)
-    for user in rng.choice(w.U, min(options.oracle, w.U), replace=False):
-        expected = workload.oracle(w, user)
-        text = "email_md5:" + bytes(digest_of(np.array([user]))[0]).hex()
-        wrong["ours"] += not np.array_equal(np.sort(engine.match(text).adgroups), np.sort(ids[expected]))
-        have = w.user(user)
-        for name in ("pyroaring offset", "numpy slots"):
-            wrong[name] += not np.array_equal(np.sort(sides[name].match_ids(have)), expected)
-        some = rng.choice(w.A, 50, replace=False)
-        holds = [int(a) for a in some if a in set(expected.tolist())]
-        wrong["python sets"] += sides["python sets"].check(have, some.tolist()) != holds
-        wrong["ours"] += engine.match(text, candidates=ids[some]).adgroups.tolist() != [int(ids[a]) for a in holds]
+    w, ids, sides = world.w, world.ids, world.sides
+    rng = np.random.default_rng(world.defined.seed)
+    asked = world.order[: world.defined.oracle]
+    wrong = dict.fromkeys(("ours", *INDEXES, "python sets", *world.peers), 0)
+    expected = [workload.oracle(w, user) for user in asked]
+    batch = world.engine.match_batch(segengine.Identifiers("email_md5", digest_of(asked)))
+    for place, (user, truth) in enumerate(zip(asked, expected, strict=True)):
+        text, held, holds = world.text(user), w.user(user), set(truth.tolist())
+        sorted_ids = np.sort(ids[truth])
+        wrong["ours"] += not np.array_equal(np.sort(world.engine.match(text).adgroups), sorted_ids)
+        in_batch = batch.adgroups[batch.offsets[place] : batch.offsets[place + 1]]
+        wrong["ours"] += not np.array_equal(np.sort(in_batch), sorted_ids)
+        for name in INDEXES:
+            wrong[name] += not np.array_equal(np.sort(sides[name].match_ids(held)), truth)
+        for count in (50, 500):
+            some = rng.choice(world.drawable, min(count, len(world.drawable)), replace=False)
+            right = [int(a) for a in some if int(a) in holds]
+            wrong["python sets"] += sides["python sets"].check(held, some.tolist()) != right
+            wrong["ours"] += world.engine.match(text, candidates=ids[some]).adgroups.tolist() != ids[right].tolist()
+            if isinstance(redis := world.peers.get("redis"), Redis) and count == 50:
+                found = redis.check(sides["python sets"], bytes(digest_of(np.array([user]))[0]), some.tolist())
+                wrong["redis"] += found != right
+        if isinstance(database := world.peers.get("duckdb"), DuckDb):
+            wrong["duckdb"] += not np.array_equal(np.sort(database.match_ids(held)), truth)
+    for name, peer in world.peers.items():
+        if isinstance(peer, Peer):
+            pairs = zip(peer.answers(0, len(asked)), expected, strict=True)
+            wrong[name] = sum(not np.array_equal(found, truth) for found, truth in pairs)
     return wrong
+
+
+def start_peers(world: World, stack: ExitStack, folder: Path) -> dict[str, str]:
+    """Start what the definition names; returns why those that cannot be run are not here."""
+    absent: dict[str, str] = {}
+    for name, count in world.defined.peers.items():
+        try:
+            if name == "duckdb":
+                world.peers[name] = DuckDb(world.w)
+            elif name == "redis":
+                world.peers[name] = stack.enter_context(Redis())
+            else:
+                blocks = [world.users(number)[:count] for number in range(world.defined.rounds)]
+                asked = np.concatenate([world.order[: world.defined.oracle], *blocks])
+                file = folder / f"{name}.bin"
+                write_for_peers(world.w, asked, file)
+                world.peers[name] = stack.enter_context(Peer(name, file))
+        except NotHereError as error:
+            absent[name] = str(error)
+            print(f"{name}: not measured: {error}", flush=True)
+    return absent
+
+
+def fill_peers(world: World, absent: dict[str, str]) -> dict[str, Any]:
+    """Wait for the indexes, load Redis; returns what is known of each."""
+    facts: dict[str, Any] = {}
+    for name, peer in list(world.peers.items()):
+        try:
+            if isinstance(peer, Peer):
+                peer.ready()
+                facts[name] = {"build_s": peer.build_s, "users_a_block": world.defined.peers[name]}
+            elif isinstance(peer, Redis):
+                asked = world.order[
+                    : max(REDIS_USERS, world.defined.oracle + world.defined.rounds * world.defined.block)
+                ]
+                peer.load(world.w, asked, [bytes(row) for row in digest_of(asked)])
+                facts[name] = {"users": len(asked), "bytes_a_membership": peer.bytes_a_membership}
+        except NotHereError as error:
+            absent[name] = str(error)
+            del world.peers[name]
+            print(f"{name}: not measured: {error}", flush=True)
+    return facts
+
+
+def ratios_of(rounds: dict[str, list[float]]) -> dict[str, float]:
+    """How many times as long as ours each side takes, by medians."""
+    median = {name: statistics.median(values) for name, values in rounds.items()}
+    best = min(median[f"{side}: match_ids"] for side in INDEXES)
+    ratios = {"match all, best baseline / ours": best / median["ours: match all"]}
+    for size in ("50 candidates", "50 contiguous", "500 candidates"):
+        ratios[f"{size}, python sets / ours"] = median[f"python sets: {size}"] / median[f"ours: {size}"]
+    ratios["match all / 500 candidates, ours"] = median["ours: match all"] / median["ours: 500 candidates"]
+    for name, taken in median.items():
+        if name.endswith(": match all") and not name.startswith("ours"):
+            ratios[f"match all, {name.removesuffix(': match all')} / ours"] = taken / median["ours: match all"]
+    if "redis: 50 candidates" in median:
+        ratios["50 candidates, redis / ours"] = median["redis: 50 candidates"] / median["ours: 50 candidates"]
+    return ratios
 
 
 def main() -> None:
     """Run, print the table, write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", default="W1")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--users", type=int, default=200_000)
-    parser.add_argument("--adgroups", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--block", type=int, default=2_000)
-    parser.add_argument("--oracle", type=int, default=300)
+    parser.add_argument("--definition", "--shape", default="W1", help="a file of benches/definitions, without .toml")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--users", type=int)
+    parser.add_argument("--adgroups", type=int)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--block", type=int)
+    parser.add_argument("--oracle", type=int)
+    parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--record", type=Path, default=BENCHES / "record")
     options = parser.parse_args()
-    shape = {"A": options.adgroups, **workload.SHAPES[options.shape]}
-    w = workload.generate(seed=options.seed, U=options.users, **shape)
-    data = hashlib.sha256(w.seg.tobytes() + w.user_seg.tobytes()).hexdigest()
-    with tempfile.TemporaryDirectory() as folder, segengine.open(Path(folder) / "data") as engine:
-        ids, times = build_engine(engine, w)
-        sides = build_baselines(w)
-        wrong = check(engine, w, ids, sides, options)
-        rounds = measure(engine, w, ids, sides, options)
-    report(options, w, wrong, rounds, times=times, data=data)
+    changes = {name: getattr(options, name) for name in ("seed", "users", "rounds", "block", "oracle")}
+    changes["arguments"] = None if options.adgroups is None else {"A": options.adgroups}
+    defined = definition(options.definition, **changes, peers={} if options.no_peers else None)
+    w = generated(defined)
+    if defined.oracle + defined.rounds * defined.block > w.U:
+        parser.error(f"{w.U} users are fewer than the oracle and the rounds ask; see --block, --rounds, --oracle")
+    order = np.random.default_rng(defined.seed + 1).permutation(w.U)
+    drawable = np.setdiff1d(np.arange(w.A), np.fromiter(w.nested, np.int64))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        world = World(defined, w, None, np.empty(0, np.uint32), {}, order, {}, drawable)
+        absent = start_peers(world, stack, Path(folder))
+        world.engine = stack.enter_context(segengine.open(Path(folder) / "data"))
+        world.ids, times = build_engine(world.engine, w)
+        world.sides = build_baselines(w)
+        peers = fill_peers(world, absent)
+        wrong = check(world)
+        rounds = measure(world)
+    report(world, wrong, rounds, {"times": times, "peers": peers, "not_here": absent}, options.record)
 
 
 def report(
-    options: Any, w: Any, wrong: dict[str, int], rounds: dict[str, list[float]], *, times: Any, data: str
+    world: World, wrong: dict[str, int], rounds: dict[str, list[float]], known: dict[str, Any], folder: Path
 ) -> None:
     """Print medians with their spread and ratios, and keep every round."""
     print_rounds(rounds, "us", wrong)
-    best = min(statistics.median(rounds[f"{side}: match_ids"]) for side in ("pyroaring offset", "numpy slots"))
-    ratios = {
-        "match all, best baseline / ours": best / statistics.median(rounds["ours: match all"]),
-        "50 candidates, python sets / ours": statistics.median(rounds["python sets: 50 candidates"])
-        / statistics.median(rounds["ours: 50 candidates"]),
-    }
+    ratios = ratios_of(rounds)
     for name, ratio in ratios.items():
-        print(f"{name:40} {ratio:6.1f} x")
-    print(json.dumps({"wrong": wrong, **times}))
+        print(f"{name:44} {ratio:8.1f} x")
+    print(json.dumps({"wrong": wrong, **known["times"]}))
     facts = {
-        "options": vars(options),
-        "data_sha256": data,
-        "stats": w.stats(),
+        "options": asdict(world.defined),
+        "data_sha256": hash_of(world.w),
+        "stats": world.w.stats(),
         "numpy": np.__version__,
         "wrong": wrong,
-        "oracle_users": options.oracle,
+        "oracle_users": world.defined.oracle,
         "rounds_us": rounds,
         "ratios": ratios,
-        "times": times,
+        **known,
     }
-    print(keep(options.record, f"match-{options.shape}", facts))
+    print(keep(folder, f"match-{world.defined.name}", facts))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,274 @@
+"""The bars: what is measured against what, what is needed, and how a record says it.
+
+A `Bar` names the kind of record and how its figure is read from it. Reading never fails on what a record lacks: a bar
+without its record is "not measured". Spreads are over the rounds, each round's ratio taken within the round, because
+the sides of one round ran side by side.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a record says about one bar: both sides as text, the figure that counts, and its least and most."""
+
+    ours: str
+    beside: str
+    value: float
+    low: float
+    high: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: its number, what is done, the kind of record, the reading, and what is needed."""
+
+    number: str
+    what: str
+    kind: str
+    read: Callable[[Record], Figure | None]
+    least: float | None = None
+    most: float | None = None
+
+    def needed(self) -> str:
+        """The need as it is written."""
+        return f"≥ {self.least:,g}" if self.least is not None else f"≤ {self.most:,g}"
+
+    def met(self, figure: Figure) -> bool:
+        """Whether the figure is good enough."""
+        return figure.value >= self.least if self.least is not None else figure.value <= (self.most or 0)
+
+
+def rounds_of(record: Record) -> tuple[dict[str, list[float]], str]:
+    """Every round of every side, and the unit."""
+    for key, value in record.items():
+        if key.startswith("rounds") and isinstance(value, dict):
+            return value, key.removeprefix("rounds").removeprefix("_")
+    return {}, ""
+
+
+def text_of(value: float, unit: str) -> str:
+    """A figure with three digits and its unit."""
+    if unit == "us" and value >= 1_000:
+        value, unit = value / 1_000, "ms"
+    shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+    return f"{shown} {unit.replace('us', 'µs')}".strip()
+
+
+def side(rounds: dict[str, list[float]], name: str) -> tuple[str, list[float]] | None:
+    """A side by its whole name, or the first whose name begins so."""
+    if name in rounds:
+        return name, rounds[name]
+    found = [key for key in rounds if key.startswith(name)]
+    return (found[0], rounds[found[0]]) if found else None
+
+
+def times(ours: str, *others: str, higher_wins: bool = False) -> Callable[[Record], Figure | None]:
+    """How many times as long the best of the others takes (or how many times as much ours does)."""
+
+    def read(record: Record) -> Figure | None:
+        rounds, unit = rounds_of(record)
+        mine = side(rounds, ours)
+        beside = [found for found in (side(rounds, other) for other in others) if found]
+        if mine is None or not beside:
+            return None
+        best = (max if higher_wins else min)(beside, key=lambda found: statistics.median(found[1]))
+        if higher_wins:
+            each = [a / b for a, b in zip(mine[1], best[1], strict=False)]
+            value = statistics.median(mine[1]) / statistics.median(best[1])
+        else:
+            each = [b / a for a, b in zip(mine[1], best[1], strict=False)]
+            value = statistics.median(best[1]) / statistics.median(mine[1])
+        beside_text = f"{text_of(statistics.median(best[1]), unit)}: {best[0].split(':')[0]}"
+        return Figure(text_of(statistics.median(mine[1]), unit), beside_text, value, min(each), max(each), "×")
+
+    return read
+
+
+def share(ours: str, other: str) -> Callable[[Record], Figure | None]:
+    """How many times as long ours takes: for bars that only bound what it may cost beside an empty one."""
+
+    def read(record: Record) -> Figure | None:
+        rounds, unit = rounds_of(record)
+        mine, beside = side(rounds, ours), side(rounds, other)
+        if mine is None or beside is None:
+            return None
+        each = [a / b for a, b in zip(mine[1], beside[1], strict=False)]
+        a, b = statistics.median(mine[1]), statistics.median(beside[1])
+        unit = unit or ("us" if " us" in ours or "CPU" in ours else "")
+        return Figure(
+            text_of(a, unit), f"{text_of(b, unit)}: {beside[0].split(':')[0]}", a / b, min(each), max(each), "×"
+        )
+
+    return read
+
+
+def difference(ours: str, other: str, unit: str) -> Callable[[Record], Figure | None]:
+    """Ours less the other."""
+
+    def read(record: Record) -> Figure | None:
+        rounds, _ = rounds_of(record)
+        mine, beside = side(rounds, ours), side(rounds, other)
+        if mine is None or beside is None:
+            return None
+        each = [a - b for a, b in zip(mine[1], beside[1], strict=False)]
+        a, b = statistics.median(mine[1]), statistics.median(beside[1])
+        return Figure(
+            text_of(a, unit), f"{text_of(b, unit)}: {beside[0].split(':')[0]}", a - b, min(each), max(each), unit
+        )
+
+    return read
+
+
+def value(ours: str, unit: str) -> Callable[[Record], Figure | None]:
+    """Ours alone: the median of a side, or a fact."""
+
+    def read(record: Record) -> Figure | None:
+        rounds, _ = rounds_of(record)
+        facts = record.get("facts", {})
+        found = side(rounds, ours)
+        values = found[1] if found else facts.get(ours)
+        if values is None:
+            return None
+        values = values if isinstance(values, list) else [values]
+        median = statistics.median(values)
+        return Figure(text_of(median, unit), "", median, min(values), max(values), unit)
+
+    return read
+
+
+def cited(name_of_peer: str, cited_us: float, cited_baseline_us: float) -> Callable[[Record], Figure | None]:
+    """A peer's cited figure, scaled by what the best baseline takes in this record, over ours."""
+
+    def read(record: Record) -> Figure | None:
+        rounds, _ = rounds_of(record)
+        indexes = [values for key, values in rounds.items() if key.endswith(": match_ids")]
+        mine = rounds.get("ours: match all")
+        if mine is None or not indexes:
+            return None
+        best = min(indexes, key=statistics.median)
+        factor = cited_us / cited_baseline_us
+        scaled = statistics.median(best) * factor
+        each = [b * factor / a for a, b in zip(mine, best, strict=False)]
+        ours = statistics.median(mine)
+        return Figure(
+            text_of(ours, "us"), f"{text_of(scaled, 'us')}: {name_of_peer}", scaled / ours, min(each), max(each), "×"
+        )
+
+    return read
+
+
+INDEXES = ("pyroaring offset: match_ids", "numpy slots: match_ids")
+MATCH_ALL = "ours: match all"
+
+
+def call_overhead(record: Record) -> Figure | None:
+    """A call through Python less the same in one batch, for each user: what one crossing costs."""
+    rounds, _ = rounds_of(record)
+    single, batch = rounds.get("ours: 50 candidates"), rounds.get("ours: 50 candidates, one batch")
+    if single is None or batch is None:
+        return None
+    each = [a - b for a, b in zip(single, batch, strict=False)]
+    a, b = statistics.median(single), statistics.median(batch)
+    return Figure(text_of(a, "us"), f"{text_of(b, 'us')}: in one batch", a - b, min(each), max(each), "µs")
+
+
+def batch_checks(record: Record) -> Figure | None:
+    """(user, adgroup) checks a second in one batch, in millions: one core."""
+    rounds, _ = rounds_of(record)
+    batch = rounds.get("ours: 50 candidates, one batch")
+    if batch is None:
+        return None
+    each = [50 / one for one in batch]
+    return Figure(f"{statistics.median(each):.1f} M/s", "", statistics.median(each), min(each), max(each), "M/s")
+
+
+def bars(vespa_us: float, cited_baseline_us: float) -> list[Bar]:
+    """Every bar, in order."""
+    return [
+        Bar("1", "match all of 100,000 adgroups, W1, cold users", "match-W1", times(MATCH_ALL, *INDEXES), least=12),
+        Bar("1", "the same, W8: accounts as they are", "match-W8", times(MATCH_ALL, *INDEXES), least=20),
+        Bar("1", "the same beside mokaccino", "match-W1", times(MATCH_ALL, "mokaccino: match all"), least=500),
+        Bar("1", "the same beside a-tree", "match-W1", times(MATCH_ALL, "a-tree: match all"), least=2_500),
+        Bar(
+            "1",
+            "the same beside Vespa, cited and scaled",
+            "match-W1",
+            cited("Vespa predicate search", vespa_us, cited_baseline_us),
+            least=100,
+        ),
+        Bar("2", "50 candidates", "match-W1", times("ours: 50 candidates", "python sets: 50 candidates"), least=30),
+        Bar("2", "500 candidates, beside match all", "match-W1", times("ours: 500 candidates", MATCH_ALL), least=1),
+        Bar(
+            "3",
+            "gRPC unary, 50 candidates: server CPU",
+            "unary",
+            difference("ours: server CPU", "echo: server CPU", "µs"),
+            most=4,
+        ),
+        Bar(
+            "3",
+            "gRPC unary: answers a second",
+            "unary",
+            times("ours: answers/s", "echo: answers/s", higher_wins=True),
+            least=0.75,
+        ),
+        Bar("3", "gRPC unary: p50 at 30 % load", "unary", share("ours: p50 us", "echo: p50 us"), most=1.2),
+        Bar(
+            "3",
+            "gRPC unary beside grpcio over the baseline",
+            "unary",
+            times("ours: answers/s", "grpcio: answers/s", higher_wins=True),
+            least=15,
+        ),
+        Bar(
+            "4",
+            "gRPC MatchBatch, 64 users × 50 candidates: users a second beside unary",
+            "unary",
+            times("batch: users/s", "ours: answers/s", higher_wins=True),
+            least=8,
+        ),
+        Bar("4", "gRPC MatchBatch: users a second", "unary", value("batch: users/s", "/s"), least=1_000_000),
+        Bar(
+            "5", "match under 100k changes a second: p50", "under_changes", share("changes: p50", "idle: p50"), most=1.1
+        ),
+        Bar("5", "match under 100k changes a second: p99", "under_changes", share("changes: p99", "idle: p99"), most=2),
+        Bar("6", "adgroup edit to visible, 100,000 adgroups", "edits", value("edit", "ms"), most=10),
+        Bar("6", "full rebuild of the index", "edits", value("rebuild", "ms"), most=50),
+        Bar("7", "reach of 15-literal expressions", "reach", times("ours", "pyroaring"), least=1),
+        Bar("7", "reach meter, through gRPC", "reach", value("ours: reach meter by gRPC", "ms"), most=100),
+        Bar("8", "memory of both directions", "memory", value("bytes_a_membership", "B a membership"), most=5),
+        Bar("8", "memory of an identifier", "memory", value("bytes_an_identifier", "B an identifier"), most=28),
+        Bar(
+            "9",
+            "upload of 10M lines, cold, to the Match of the last",
+            "upload",
+            times("ours 10,", "duckdb 10,"),
+            least=4,
+        ),
+        Bar("9", "the same beside pandas + pyroaring, fewer lines", "upload", times("ours 1,", "pandas"), least=30),
+        Bar("13", "cold start, 10M profiles, 100M memberships", "start", value("first answer", "s"), most=5),
+        Bar("15", "a call through Python beyond its share of a batch", "match-W1", call_overhead, most=1),
+        Bar("15", "NumPy batch: (user, adgroup) checks a second", "match-W1", batch_checks, least=15),
+    ]
+
+
+#: Why a peer is ahead where it is, by the bar's text.
+WHY = {
+    "upload of 10M lines, cold, to the Match of the last": (
+        "DuckDB reads, validates and counts distinct lines in parallel and keeps nothing; ours stores keyed digests, "
+        "commits to disk and serves them"
+    ),
+    "gRPC unary: answers a second": "an echo does nothing: it is the transport's own limit, and no answer can beat it",
+    "500 candidates, beside match all": "each candidate's program is run by itself, while match all shares clauses",
+}
