@@ -182,13 +182,14 @@ $(BENCH)/venv/.locked: benches/compare/requirements.txt $(STAMPS)/packages
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BENCH)/venv/bin/python benches/compare/requirements.txt
 	@touch $@
 
-bench-compare: bench-setup ## Matching, reach, uploads, memory and unary calls beside their peers
+bench-compare: bench-setup ## Matching, reach, uploads, memory, starts and unary calls beside their peers
 	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W1
 	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W8
 	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W6
 	$(BENCH_PYTHON) benches/compare/reach.py
 	$(BENCH_PYTHON) benches/compare/upload.py
 	$(BENCH_PYTHON) benches/compare/memory.py
+	$(BENCH_PYTHON) benches/compare/start.py
 	$(BENCH_PYTHON) benches/compare/unary.py
 
 bench-quick: bench-setup ## The same on small data, recorded below target only (3 minutes)
@@ -196,6 +197,7 @@ bench-quick: bench-setup ## The same on small data, recorded below target only (
 	$(BENCH_PYTHON) benches/compare/reach.py --profiles 200000 --expressions 20 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/memory.py --users 100000 $(QUICK)
+	$(BENCH_PYTHON) benches/compare/start.py --profiles 500000 --rounds 1 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 2 $(QUICK)
 
 bench-growth: bench-setup ## Time and memory against adgroups, segments, segments a user, profiles; curves into docs/growth

@@ -95,8 +95,8 @@ DEFECTS = (
         8,
         "removing one identifier removes the slot although another of the profile is a member",
         "segment/memberships.rs",
-        "} else if !links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other))) {",
-        "} else if !links.profile_members(id).is_empty() {",
+        "links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other)));",
+        "links.profile_members(id).is_empty() && set.is_empty();",
         "a_record_holds_a_slot_iff_its_component_is_in_the_version",
     ),
     Defect(

@@ -76,7 +76,12 @@ impl PyEngine {
     #[pyo3(signature = (path, *, create=true, key_file=None))]
     fn open(py: Python<'_>, path: PathBuf, create: bool, key_file: Option<PathBuf>) -> PyResult<Self> {
         guarded(|| {
-            let options = OpenOptions { create, key_file, ..OpenOptions::new(Arc::new(SystemClock)) };
+            let options = OpenOptions {
+                create,
+                key_file,
+                release: Some(segengine_server::unsafe_allocator::release),
+                ..OpenOptions::new(Arc::new(SystemClock))
+            };
             let (engine, services) = py.detach(move || {
                 let engine = Engine::open(&path, options)?;
                 let services = LocalServices::new(&engine, services::look_out)?;

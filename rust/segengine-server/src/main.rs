@@ -11,6 +11,7 @@ use std::sync::Arc;
 use segengine::engine::{Engine, OpenOptions};
 use segengine::{Error, ErrorKind, Result};
 use segengine_server::clock::SystemClock;
+use segengine_server::unsafe_allocator::release;
 use segengine_server::{ServeOptions, Server};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -89,7 +90,10 @@ fn asked(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
 
 fn serve(data: &Path, key_file: Option<PathBuf>, options: &ServeOptions) -> Result<()> {
     let server = Server::start(options)?;
-    let engine = Engine::open(data, OpenOptions { key_file, ..OpenOptions::new(Arc::new(SystemClock)) })?;
+    let engine = Engine::open(
+        data,
+        OpenOptions { key_file, release: Some(release), ..OpenOptions::new(Arc::new(SystemClock)) },
+    )?;
     for notice in engine.notices() {
         eprintln!("notice: {notice}");
     }

@@ -126,13 +126,13 @@ impl IdentifierSet {
         }
     }
 
-    /// Calls `visit` with ascending blocks of the ids in `range`.
-    pub fn for_each_in(&self, range: std::ops::Range<u32>, mut visit: impl FnMut(&[u32])) {
-        let mut block = [0; BLOCK];
+    /// Calls `visit` with ascending blocks of the ids in `range`; `block` is memory to use again for the next set.
+    pub fn for_each_in(&self, range: std::ops::Range<u32>, block: &mut Vec<u32>, mut visit: impl FnMut(&[u32])) {
+        block.resize(BLOCK, 0);
         let mut cursor = self.0.iter();
         cursor.reset_at_or_after(range.start);
         loop {
-            let read = cursor.next_many(&mut block);
+            let read = cursor.next_many(block);
             let ids = block.get(..read).unwrap_or_default();
             let inside = ids.get(..ids.partition_point(|&id| id < range.end)).unwrap_or_default();
             if !inside.is_empty() {

@@ -135,7 +135,7 @@ impl Load {
         match identifier {
             Ok(identifier) => {
                 let digest = identifier.digest(&self.engine.inner.key);
-                self.take(&digest, identifier.kind(), segment, day)
+                self.take(&digest, identifier.kind(), &[segment], day)
             }
             Err(problem) => {
                 self.check_place(segment)?;
@@ -157,13 +157,23 @@ impl Load {
         days: &[u16],
     ) -> Result<()> {
         self.rows += values.len() as u64;
-        let mut digests: Vec<Digest> = Vec::with_capacity(values.len());
-        self.engine.inner.key.digest_values(kind, values, |digest| digests.push(digest));
-        for (place, ((digest, value), segment)) in digests.iter().zip(values).zip(segments).enumerate() {
-            let day = days.get(place).copied().unwrap_or_default();
+        // Pairs mostly come person by person: a value that repeats is keyed and looked up once.
+        let runs = values.chunk_by(|one, other| one == other);
+        let distinct: Vec<[u8; WIDTH]> = runs.clone().filter_map(|run| run.first().copied()).collect();
+        let mut digests: Vec<Digest> = Vec::with_capacity(distinct.len());
+        self.engine.inner.key.digest_values(kind, &distinct, |digest| digests.push(digest));
+        let mut start = 0;
+        for ((run, digest), value) in runs.zip(&digests).zip(&distinct) {
+            let rows = start..start + run.len();
+            start = rows.end;
             match IdentifierRef::check(kind, value, "") {
-                Ok(_) => self.take(digest, kind, *segment, day)?,
-                Err(problem) => *self.invalid.entry(problem.reason().to_owned()).or_default() += 1,
+                Ok(_) => {
+                    let day = days.get(rows.clone()).unwrap_or_default().iter().max().copied().unwrap_or_default();
+                    self.take(digest, kind, segments.get(rows).unwrap_or_default(), day)?;
+                }
+                Err(problem) => {
+                    *self.invalid.entry(problem.reason().to_owned()).or_default() += run.len() as u64;
+                }
             }
         }
         Ok(())
@@ -183,23 +193,24 @@ impl Load {
         Err(Error::invalid(message).field("segments").hint("number the segments of the header from 0"))
     }
 
-    fn take(&mut self, digest: &Digest, kind: Kind, segment: u32, day: u16) -> Result<()> {
-        self.check_place(segment)?;
+    /// Takes pairs of one identifier, which was last seen on `day`.
+    fn take(&mut self, digest: &Digest, kind: Kind, segments: &[u32], day: u16) -> Result<()> {
+        segments.iter().try_for_each(|&segment| self.check_place(segment))?;
         let inner = &self.engine.inner;
         let day = if kind.addressable() { day } else { 0 };
         let id = self.intake.take(&inner.identity, digest, kind, day)?;
-        self.valid += 1;
+        self.valid += segments.len() as u64;
         if day > 0 && id < self.intake.base() && inner.identity.seen_day(IdentifierId(id)) < day {
             self.sightings.entry(day).or_default().push(id);
         }
-        let (Some(buffer), Some(set)) = (self.buffers.get_mut(segment as usize), self.sets.get_mut(segment as usize))
-        else {
-            return Ok(());
-        };
-        buffer.push(id);
-        if buffer.len() >= BUFFER {
-            set.extend(buffer);
-            buffer.clear();
+        for &segment in segments {
+            let place = segment as usize;
+            let Some((buffer, set)) = self.buffers.get_mut(place).zip(self.sets.get_mut(place)) else { continue };
+            buffer.push(id);
+            if buffer.len() >= BUFFER {
+                set.extend(buffer);
+                buffer.clear();
+            }
         }
         Ok(())
     }
@@ -361,13 +372,10 @@ fn check_distinct(targets: &[Target]) -> Result<()> {
 
 fn loaded_segments(inner: &Inner, targets: &[Target]) -> Vec<LoadedSegment> {
     let (generation, model) = (inner.generation.load_full(), inner.catalog.read());
-    let live: Vec<_> = targets.iter().filter_map(|target| generation.slots.live(target.number).cloned()).collect();
-    let counts: hashbrown::HashMap<u32, u64> = inner.memberships.with_profile_sets(&live, |profiles| {
-        live.iter().zip(&profiles.sets).map(|(version, set)| (version.segment.0, set.len())).collect()
-    });
     let loaded = targets.iter().filter_map(|target| {
         let name = lookup::segment_name_of(&model, target.number)?;
-        let profiles = counts.get(&target.number.0).copied().unwrap_or_default();
+        let live = generation.slots.live(target.number);
+        let profiles = live.map_or(0, |version| inner.memberships.profile_count(version));
         Some(LoadedSegment { name, display_name: target.display_name.clone(), profiles, created: target.created })
     });
     loaded.collect()

@@ -92,6 +92,7 @@ struct Inner {
     notices: Vec<String>,
     clock: Arc<dyn Clock>,
     observer: Option<Observer>,
+    release: Option<fn()>,
     key: DigestKey,
     /// None once the engine is closed.
     lock: Mutex<Option<DirectoryLock>>,
@@ -229,6 +230,13 @@ impl Inner {
         let closed = self.catalog.close();
         drop(self.lock.lock().take());
         closed
+    }
+
+    /// Gives freed memory back to the system, where the program knows how.
+    fn release_memory(&self) {
+        if let Some(release) = self.release {
+            release();
+        }
     }
 
     fn observe(&self, phase: Phase) {

@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::identity::stored::{IDENTITY_FILE, LINKS_FILE, SEEN_FILE, decode_links, decode_run};
 use crate::identity::{DigestKey, IdentityTable, LinkSet};
 use crate::ids::{EngineId, GenerationNumber, IdentifierId, LinkEpoch};
-use crate::segment::memberships::{Memberships, VersionMembers};
+use crate::segment::memberships::{Memberships, Pace, VersionMembers};
 use crate::segment::stored::{CHANGE_FILE, MEMBERS_FILE, MembersFile, decode_change};
 use crate::storage::files::{Folder, number_of};
 use crate::storage::lock::DirectoryLock;
@@ -44,13 +44,16 @@ pub struct OpenOptions {
     pub clock: Arc<dyn Clock>,
     /// Told where each write has come to.
     pub observer: Option<Observer>,
+    /// Gives freed memory back to the system, as the program's allocator does it: called after a start, and when bulks
+    /// of writes have ended.
+    pub release: Option<fn()>,
 }
 
 impl OpenOptions {
     /// Creates what is missing, with the key beside the directory.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { create: true, key_file: None, clock, observer: None }
+        Self { create: true, key_file: None, clock, observer: None, release: None }
     }
 }
 
@@ -89,8 +92,10 @@ impl Engine {
             loaded,
             options.clock,
             options.observer,
+            options.release,
         )?;
         Sweeper::start(&inner)?;
+        inner.release_memory();
         Ok(Self { inner })
     }
 }
@@ -115,7 +120,13 @@ struct Parts<'a> {
     engine_id: EngineId,
 }
 
-fn assemble(parts: Parts<'_>, loaded: Loaded, clock: Arc<dyn Clock>, observer: Option<Observer>) -> Result<Arc<Inner>> {
+fn assemble(
+    parts: Parts<'_>,
+    loaded: Loaded,
+    clock: Arc<dyn Clock>,
+    observer: Option<Observer>,
+    release: Option<fn()>,
+) -> Result<Arc<Inner>> {
     let Loaded { identity, links, versions } = loaded;
     let memberships = Memberships::new(parts.engine_id, Arc::clone(&identity), links);
     let mut slots = SlotMap::default();
@@ -123,7 +134,7 @@ fn assemble(parts: Parts<'_>, loaded: Loaded, clock: Arc<dyn Clock>, observer: O
         memberships.register(version);
         slots.publish(version);
     }
-    memberships.fill_many(&versions, identity.len(), |_| true);
+    memberships.fill_many(&versions, identity.len(), Pace::Start, |_| true);
     let model = parts.catalog.read();
     let mut compiled = CompiledAdgroups::default();
     compiled.refresh(&model, &Touched::All)?;
@@ -138,6 +149,7 @@ fn assemble(parts: Parts<'_>, loaded: Loaded, clock: Arc<dyn Clock>, observer: O
         notices: parts.notices,
         clock,
         observer,
+        release,
         key: parts.key,
         lock: Mutex::new(Some(parts.lock)),
         folder: parts.folder,

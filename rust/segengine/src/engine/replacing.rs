@@ -14,6 +14,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hashbrown::HashMap;
+
 use super::phase::Phase;
 use super::publisher::{Change, Replacing, Staged, apply};
 use super::{Inner, Written};
@@ -22,7 +24,7 @@ use crate::catalog::{Version, VersionState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{IdentifierId, Revision, SegmentNumber, SlotNumber};
 use crate::limits;
-use crate::segment::memberships::VersionMembers;
+use crate::segment::memberships::{Pace, VersionMembers};
 use crate::segment::stored::{MEMBERS_FILE, encode_members};
 use crate::time::Timestamp;
 
@@ -75,8 +77,12 @@ impl Inner {
         if staying + sets.len() <= limits::SEGMENTS_PER_PROFILE {
             return 0;
         }
+        let crowded = self.crowded(sets, staying);
+        if crowded.is_empty() {
+            return 0;
+        }
         let stays = |slot: u32| generation.slots.segment(slot).is_some_and(|segment| !replaced.contains(&segment));
-        let mut widths = Widths::new(self.identity.len());
+        let mut widths = Widths::new(crowded);
         let mut dropped = 0;
         for (place, (_, set)) in sets.iter_mut().enumerate() {
             let mut full = Vec::new();
@@ -90,6 +96,29 @@ impl Inner {
             dropped += full.len() as u64;
         }
         dropped
+    }
+
+    /// The profiles that `sets` might bring above the bound, by a count that is never too low: nearly always nobody, at
+    /// some nanoseconds a member.
+    fn crowded(&self, sets: &[(SegmentNumber, IdentifierSet)], staying: usize) -> HashMap<u32, (u32, u32)> {
+        let mut counts = vec![0_u16; self.identity.len() as usize];
+        let linked = self.memberships.with_links(|links| !links.redirected().is_empty());
+        for (_, set) in sets {
+            set.for_each_block(|ids| {
+                for &id in ids {
+                    let profile = if linked { self.memberships.profile(IdentifierId(id)) } else { id };
+                    if let Some(count) = counts.get_mut(profile as usize) {
+                        *count = count.saturating_add(1);
+                    }
+                }
+            });
+        }
+        let most = limits::SEGMENTS_PER_PROFILE;
+        let crowded = counts.into_iter().zip(0_u32..).filter(|&(count, profile)| {
+            let count = usize::from(count);
+            count > 0 && count + staying > most && count + staying.min(self.memberships.profile_width(profile)) > most
+        });
+        crowded.map(|(_, profile)| (profile, (u32::MAX, 0))).collect()
     }
 
     /// Reserves a slot for each set, durably, and makes its version known to link changes and single changes. The
@@ -145,7 +174,11 @@ impl Inner {
             return Ok(());
         }
         let versions: Vec<_> = replacement.coming.iter().map(|coming| Arc::clone(&coming.members)).collect();
-        if self.memberships.fill_many(&versions, self.identity.len(), go_on) { Ok(()) } else { Err(cancelled()) }
+        if self.memberships.fill_many(&versions, self.identity.len(), Pace::Serving, go_on) {
+            Ok(())
+        } else {
+            Err(cancelled())
+        }
     }
 
     /// Publishes every version in one step; `also` adds the rest of the transaction, and returns the files that nothing
@@ -191,22 +224,22 @@ impl Inner {
     }
 }
 
-/// How many live segments each profile will be in.
+/// How many live segments each profile will be in that might be in too many.
 struct Widths {
     /// Segments so far, and the place of the last set that counted the profile, from 1.
-    profiles: Vec<(u32, u32)>,
+    profiles: HashMap<u32, (u32, u32)>,
     slots: Vec<u32>,
 }
 
 impl Widths {
-    fn new(identifiers: u32) -> Self {
-        Self { profiles: vec![(u32::MAX, 0); identifiers as usize], slots: Vec::new() }
+    fn new(profiles: HashMap<u32, (u32, u32)>) -> Self {
+        Self { profiles, slots: Vec::new() }
     }
 
     /// Counts the set at `place` for the profile of `id`; false when the profile is full.
     fn admit(&mut self, inner: &Inner, id: IdentifierId, place: usize, stays: &dyn Fn(u32) -> bool) -> bool {
         let place = u32::try_from(place + 1).unwrap_or(u32::MAX);
-        let Some((width, last)) = self.profiles.get_mut(inner.memberships.profile(id) as usize) else { return true };
+        let Some((width, last)) = self.profiles.get_mut(&inner.memberships.profile(id)) else { return true };
         if *width == u32::MAX {
             self.slots.clear();
             inner.memberships.read(id, &mut self.slots);

@@ -22,6 +22,8 @@ use crate::segment::memberships::VersionMembers;
 const PATIENCE: Duration = Duration::from_millis(1);
 /// How often identifiers that Match saw are written down.
 const SEEN_INTERVAL: Duration = Duration::from_mins(1);
+/// How long nothing must have been retired before freed memory goes back to the system.
+const QUIET: Duration = Duration::from_secs(1);
 /// Versions from which one pass over all records is cheaper than one for each version.
 const MANY: usize = 16;
 
@@ -88,18 +90,32 @@ impl Sweeper {
 }
 
 fn run(engine: &Weak<Inner>, tasks: &Receiver<Task>) {
+    // What writes freed (a start did too, on its own threads) is given back once they have ended.
+    let mut freed = true;
     loop {
-        let task = tasks.recv_timeout(SEEN_INTERVAL);
+        let task = tasks.recv_timeout(if freed { QUIET } else { SEEN_INTERVAL });
         let Some(inner) = engine.upgrade() else { return };
         let done = match task {
-            Ok(Task::Retired(retired)) => retired_by(&inner, retired),
-            Ok(Task::Abandoned(versions)) => inner.sweep(&versions),
+            Ok(Task::Retired(retired)) => {
+                freed = true;
+                retired_by(&inner, retired)
+            }
+            Ok(Task::Abandoned(versions)) => {
+                freed = true;
+                inner.sweep(&versions)
+            }
             Ok(Task::Rebase) => {
+                freed = true;
                 inner.rebase();
                 Ok(())
             }
             Ok(Task::Barrier(done)) => {
                 let _ = done.send(());
+                Ok(())
+            }
+            Err(RecvTimeoutError::Timeout) if freed => {
+                freed = false;
+                inner.release_memory();
                 Ok(())
             }
             Err(RecvTimeoutError::Timeout) => inner.flush_seen(),

@@ -18,66 +18,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
+pub use self::bulk::Pace;
 use super::records::RecordStore;
+pub use super::version::VersionMembers;
 use crate::bitmap::{IdentifierSet, ProfileSet, SetStamp};
 use crate::identity::{IdentityTable, LinkSet, Regrouping};
-use crate::ids::{EngineId, IdentifierId, LinkEpoch, SegmentNumber, SlotNumber};
+use crate::ids::{EngineId, IdentifierId, SlotNumber};
 
 /// Identifiers handled under one hold of the link lock: some tens of microseconds.
 const BLOCK: usize = 1_024;
 /// Stripes of component epochs.
 const STRIPES: usize = 4_096;
-
-/// The members of one segment version, live or about to be.
-pub struct VersionMembers {
-    /// The segment.
-    pub segment: SegmentNumber,
-    /// The slot that records carry for this version.
-    pub slot: SlotNumber,
-    set: RwLock<IdentifierSet>,
-    changes: AtomicU64,
-    derived: Mutex<Option<(LinkEpoch, u64, Arc<ProfileSet>)>>,
-}
-
-impl VersionMembers {
-    /// The version of `segment` under `slot` with the members `set`.
-    #[must_use]
-    pub fn new(segment: SegmentNumber, slot: SlotNumber, set: IdentifierSet) -> Arc<Self> {
-        let (set, changes, derived) = (RwLock::new(set), AtomicU64::new(0), Mutex::new(None));
-        Arc::new(Self { segment, slot, set, changes, derived })
-    }
-
-    /// A copy of the identifier set as it is now.
-    #[must_use]
-    pub fn identifiers(&self) -> IdentifierSet {
-        self.set.read().clone()
-    }
-
-    /// Adds the identifiers as they are now to `all`.
-    pub fn merge_into(&self, all: &mut IdentifierSet) {
-        all.merge(&self.set.read());
-    }
-
-    /// Number of identifiers now.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.set.read().len()
-    }
-
-    /// Whether no identifier is a member.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.set.read().is_empty()
-    }
-
-    /// Whether `id` itself is a member.
-    #[must_use]
-    pub fn contains(&self, id: IdentifierId) -> bool {
-        self.set.read().contains(id)
-    }
-}
 
 /// Names the component that a record was copied from, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +133,13 @@ impl Memberships {
     /// Number of slots, live and dead, of the profile of `id`.
     #[must_use]
     pub fn width(&self, id: IdentifierId) -> usize {
-        self.records.width(self.identity.profile(id).0)
+        self.profile_width(self.identity.profile(id).0)
+    }
+
+    /// Number of slots, live and dead, of `profile`.
+    #[must_use]
+    pub fn profile_width(&self, profile: u32) -> usize {
+        self.records.width(profile)
     }
 
     /// Makes a version known: from now on link changes carry its slot. Call before [`Self::fill`].
@@ -224,38 +183,6 @@ impl Memberships {
         goes_on
     }
 
-    /// Writes many new slots at once, each page of records once: for bulk loads and at start. `go_on` is asked after each
-    /// pass; returns false when it stopped the work.
-    pub fn fill_many(
-        &self,
-        versions: &[Arc<VersionMembers>],
-        identifiers_end: u32,
-        mut go_on: impl FnMut(u64) -> bool,
-    ) -> bool {
-        /// Identifiers of one pass: bounds the memory of the transposed block.
-        const SPAN: u32 = 1 << 18;
-        for first in (0..identifiers_end).step_by(SPAN as usize) {
-            let end = first.saturating_add(SPAN).min(identifiers_end);
-            let links = self.links.read();
-            // All sets stay as they are until the records are written: a member removed in between would come back.
-            let sets: Vec<_> = versions.iter().map(|version| (version.set.read(), version.slot.0)).collect();
-            let mut additions = Vec::new();
-            for (set, slot) in &sets {
-                set.for_each_in(first..end, |ids| {
-                    additions.extend(ids.iter().map(|&id| (self.identity.profile(IdentifierId(id)).0, *slot)));
-                });
-            }
-            additions.sort_unstable();
-            additions.dedup();
-            self.records.insert_many(&additions);
-            drop((sets, links));
-            if !go_on(u64::from(end)) {
-                return false;
-            }
-        }
-        true
-    }
-
     /// Takes the slot of a retired `version` out of every record; the caller knows that no reader maps it (invariant 2).
     pub fn sweep(&self, version: &VersionMembers, mut each_block: impl FnMut(u64)) {
         let ids = version.identifiers();
@@ -272,34 +199,26 @@ impl Memberships {
         });
     }
 
-    /// Takes many slots out of every record in one pass: cheaper than [`Self::sweep`] for a bulk replacement.
-    pub fn sweep_many(&self, slots: &std::collections::HashSet<u32>, mut each_block: impl FnMut()) {
-        self.records.for_each_page_block(|pages| {
-            let links = self.links.read();
-            pages.retain(|slot| !slots.contains(&slot));
-            drop(links);
-            each_block();
-        });
-    }
-
     /// Adds `ids` to the versions (the live one and the one being published, invariant 7) or removes them.
     /// Returns how many were changed in the first version.
     pub fn change(&self, versions: &[Arc<VersionMembers>], ids: &[u32], add: bool) -> u64 {
-        let links = self.links.read();
         let mut changed_in_first = 0;
-        for (place, version) in versions.iter().enumerate() {
-            let mut set = version.set.write();
-            version.changes.fetch_add(1, Ordering::AcqRel);
-            for &id in ids {
-                let id = IdentifierId(id);
-                let changed = if add { set.insert(id) } else { set.remove(id) };
-                changed_in_first += u64::from(changed && place == 0);
-                let profile = [self.identity.profile(id).0];
-                if add {
-                    self.records.insert(version.slot.0, &profile);
-                } else if !links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other))) {
-                    self.records.remove(version.slot.0, &profile);
+        for ids in ids.chunks(BLOCK) {
+            let links = self.links.read();
+            for (place, version) in versions.iter().enumerate() {
+                let mut set = version.set.write();
+                version.changes.fetch_add(1, Ordering::AcqRel);
+                for &id in ids {
+                    let changed = if add { set.insert(IdentifierId(id)) } else { set.remove(IdentifierId(id)) };
+                    changed_in_first += u64::from(changed && place == 0);
                 }
+                if add {
+                    self.records.insert(version.slot.0, &self.profiles(ids.iter().copied()));
+                    continue;
+                }
+                let member_left = |id| links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other)));
+                let gone = self.profiles(ids.iter().copied().filter(|&id| !member_left(IdentifierId(id))));
+                self.records.remove(version.slot.0, &gone);
             }
         }
         changed_in_first
@@ -418,6 +337,18 @@ impl Memberships {
         look(&ProfileSets { memberships: self, links: &links, stamp, sets })
     }
 
+    /// The number of profiles of a version: that of its identifiers, unless links join some of them. Nothing is kept.
+    #[must_use]
+    pub fn profile_count(&self, version: &VersionMembers) -> u64 {
+        let links = self.links.read();
+        let set = version.set.read();
+        if set.common(links.redirected()) == 0 {
+            return set.len();
+        }
+        let stamp = SetStamp { engine: self.engine, link_epoch: links.epoch() };
+        self.to_profiles(&set, &links, stamp).len()
+    }
+
     fn derive(&self, version: &VersionMembers, links: &LinkSet, stamp: SetStamp) -> Arc<ProfileSet> {
         let set = version.set.read();
         let changes = version.changes.load(Ordering::Acquire);
@@ -436,39 +367,9 @@ impl Memberships {
     fn to_profiles(&self, set: &IdentifierSet, links: &LinkSet, stamp: SetStamp) -> ProfileSet {
         ProfileSet::derive(stamp, set, links.redirected(), |id| self.identity.profile(IdentifierId(id)).0)
     }
-
-    /// Compares every record with what sets and links say, writers held off; `live` are the slots that count.
-    /// Returns the number of memberships and a sentence for each of the first differences.
-    #[must_use]
-    pub fn verify(&self, live: &[Arc<VersionMembers>], most: usize) -> (u64, Vec<String>) {
-        let links = self.links.write();
-        let stamp = SetStamp { engine: self.engine, link_epoch: links.epoch() };
-        let mut findings = Vec::new();
-        let mut expected: Vec<(u32, u32)> = Vec::new();
-        for version in live {
-            let profiles = self.to_profiles(&version.set.read(), &links, stamp);
-            expected.extend(profiles.to_vec().into_iter().map(|profile| (profile, version.slot.0)));
-        }
-        expected.sort_unstable();
-        let counted: std::collections::HashSet<u32> = live.iter().map(|version| version.slot.0).collect();
-        let mut rest = expected.as_slice();
-        let mut record = Vec::new();
-        for profile in 0..self.identity.len() {
-            let (mine, after) = rest.split_at(rest.partition_point(|&(at, _)| at == profile));
-            rest = after;
-            record.clear();
-            self.records.read(profile, &mut record);
-            record.retain(|slot| counted.contains(slot));
-            if findings.len() < most && !record.iter().eq(mine.iter().map(|(_, slot)| slot)) {
-                let wanted: Vec<u32> = mine.iter().map(|&(_, slot)| slot).collect();
-                findings
-                    .push(format!("profile {profile}: record holds slots {record:?}, files and links say {wanted:?}"));
-            }
-        }
-        (expected.len() as u64, findings)
-    }
 }
 
+mod bulk;
 #[cfg(test)]
 mod pause;
 #[cfg(test)]

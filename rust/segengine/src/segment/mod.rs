@@ -3,4 +3,6 @@
 pub mod memberships;
 mod records;
 pub mod stored;
+mod transpose;
 pub mod upload;
+mod version;

@@ -1,67 +1,59 @@
 //! Forward records: profile → its sorted slots, in pages.
 //!
-//! A record is what an impression reads. Sixty-four-byte lines are what memory gives, so 32 neighbouring profiles share
-//! one page: one vector of slots with the end of each record. Adding a segment version to a million profiles rewrites
-//! each touched page once (a copy of a few kilobytes), a single change shifts one page, a read copies one slice under
-//! the page's shared lock. No lock is held for longer than one page copy (about a microsecond).
+//! A record is what an impression reads: one lock, one head, one piece of memory, decoded in about a nanosecond a slot.
+//! Sixteen neighbouring profiles share a page, so that a segment version for a million profiles rewrites each touched
+//! page once, and a bulk load or a start, which hands over whole blocks of profiles, makes each page once. No lock is
+//! held for longer than one page is rewritten (about a microsecond).
 //!
-//! Costs: 4 bytes a membership plus about 5 bytes a profile; pages are made when first written.
+//! Costs: 1.3 bytes a membership at 70 of 20,000 slots a profile (`coding`), 4 bytes a profile for the pages' heads, and
+//! what the allocator rounds up (about 7 %); four bytes a slot and a growing vector before took 4.7. Heads come in chunks
+//! of 65,536 profiles, made when first written.
 //! Invariant 8 is kept by the callers in `memberships`; this file only knows numbers.
+
+mod coding;
+mod page;
 
 use std::sync::OnceLock;
 
 use parking_lot::RwLock;
 
-/// Profiles of one page.
-const PAGE: usize = 32;
+use self::page::{PAGE, Page, Workspace};
+use super::transpose::Block;
+
 /// Pages of one chunk (65,536 profiles).
-const CHUNK_PAGES: usize = 2_048;
+const CHUNK_PAGES: usize = 1 << 12;
 /// Chunks that can exist.
 const CHUNKS: usize = 1 << 16;
+/// Pages that a walk over all of them looks at in one go.
+const WALK: usize = 32;
 
+/// A page with its lock, in one line of the cache.
 #[derive(Default)]
-struct Page {
-    /// End of each record in `slots`.
-    ends: [u32; PAGE],
-    slots: Vec<u32>,
-}
+#[repr(align(64))]
+struct Locked(RwLock<Page>);
 
-impl Page {
-    fn bounds(&self, place: usize) -> (usize, usize) {
-        let end = self.ends.get(place).copied().unwrap_or_default() as usize;
-        let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or_default() as usize;
-        (start, end)
-    }
-
-    fn record(&self, place: usize) -> &[u32] {
-        let (start, end) = self.bounds(place);
-        self.slots.get(start..end).unwrap_or_default()
-    }
-
-    /// Rewrites the page: `change` gets each place with its old record and appends the new one.
-    fn rewrite(&mut self, growth: usize, mut change: impl FnMut(usize, &[u32], &mut Vec<u32>)) {
-        let mut slots = Vec::with_capacity(self.slots.len() + growth);
-        let mut ends = [0; PAGE];
-        for (place, end) in ends.iter_mut().enumerate() {
-            change(place, self.record(place), &mut slots);
-            *end = u32::try_from(slots.len()).unwrap_or(u32::MAX);
-        }
-        *self = Self { ends, slots };
-    }
-}
-
-type Chunk = Box<[RwLock<Page>]>;
+type Chunk = Box<[Locked]>;
 
 /// A few neighbouring pages.
-pub(super) struct PageBlock<'a>(&'a [RwLock<Page>]);
+pub(super) struct PageBlock<'a>(&'a [Locked]);
 
 impl PageBlock<'_> {
     /// Keeps the slots for which `keep` is true, in every record.
     pub(super) fn retain(&self, keep: impl Fn(u32) -> bool) {
-        for page in self.0 {
-            if page.read().slots.iter().any(|&slot| !keep(slot)) {
-                page.write().rewrite(0, |_, old, out| out.extend(old.iter().copied().filter(|&slot| keep(slot))));
+        let mut workspace = Workspace::default();
+        for Locked(page) in self.0 {
+            if page.read().is_empty() {
+                continue;
             }
+            page.write().edit(
+                |_| true,
+                &mut workspace,
+                |_, slots| {
+                    let before = slots.len();
+                    slots.retain(|&slot| keep(slot));
+                    slots.len() < before
+                },
+            );
         }
     }
 }
@@ -81,20 +73,24 @@ fn page_of(profile: u32) -> (usize, usize) {
     (profile as usize / PAGE, profile as usize % PAGE)
 }
 
-/// Appends the sorted union of two sorted slices.
-fn merge_into(left: &[u32], right: &[u32], out: &mut Vec<u32>) {
-    let (mut left, mut right) = (left, right);
-    while let (Some((&a, rest_a)), Some((&b, rest_b))) = (left.split_first(), right.split_first()) {
-        out.push(a.min(b));
-        if a <= b {
-            left = rest_a;
-        }
-        if b <= a {
-            right = rest_b;
+/// Which places of a page some of its profiles are at.
+fn places_of(profiles: &[u32]) -> u16 {
+    profiles.iter().fold(0, |places, &profile| places | 1 << page_of(profile).1)
+}
+
+/// Adds ascending slots to ascending slots; false when all were there.
+fn merge(slots: &mut Vec<u32>, added: &[u32]) -> bool {
+    let before = slots.len();
+    match slots.last() {
+        None => slots.extend_from_slice(added),
+        Some(last) if added.first().is_some_and(|first| first > last) => slots.extend_from_slice(added),
+        Some(_) => {
+            slots.extend_from_slice(added);
+            slots.sort_unstable();
+            slots.dedup();
         }
     }
-    out.extend_from_slice(left);
-    out.extend_from_slice(right);
+    slots.len() > before
 }
 
 impl RecordStore {
@@ -102,7 +98,7 @@ impl RecordStore {
     pub(super) fn read(&self, profile: u32, out: &mut Vec<u32>) {
         let (page, place) = page_of(profile);
         if let Some(page) = self.page(page) {
-            out.extend_from_slice(page.read().record(place));
+            page.read().read(place, out);
         }
     }
 
@@ -110,7 +106,7 @@ impl RecordStore {
     #[must_use]
     pub(super) fn width(&self, profile: u32) -> usize {
         let (page, place) = page_of(profile);
-        self.page(page).map_or(0, |page| page.read().record(place).len())
+        self.page(page).map_or(0, |page| page.read().width(place))
     }
 
     /// Makes `slots` (ascending) the record of `profile`.
@@ -119,131 +115,111 @@ impl RecordStore {
         if slots.is_empty() && self.page(page).is_none() {
             return;
         }
-        self.page_or_create(page).write().rewrite(slots.len(), |place, old, out| {
-            out.extend_from_slice(if place == wanted { slots } else { old });
-        });
+        self.page_or_create(page).write().edit(
+            |place| place == wanted,
+            &mut Workspace::default(),
+            |_, record| {
+                record.clear();
+                record.extend_from_slice(slots);
+                true
+            },
+        );
     }
 
     /// Puts `slot` into the records of `profiles`, which ascend.
     pub(super) fn insert(&self, slot: u32, profiles: &[u32]) {
-        self.for_each_page(profiles, true, |page, group| {
-            let mut wanted = group.iter().map(|&profile| page_of(profile).1).peekable();
-            page.rewrite(group.len(), |place, old, out| {
-                if wanted.next_if_eq(&place).is_some() {
-                    merge_into(old, &[slot], out);
-                } else {
-                    out.extend_from_slice(old);
-                }
-            });
+        self.for_each_page(profiles, true, |_, slots| {
+            let place = slots.binary_search(&slot);
+            if let Err(place) = place {
+                slots.insert(place, slot);
+            }
+            place.is_err()
         });
     }
 
     /// Takes `slot` out of the records of `profiles`, which ascend.
     pub(super) fn remove(&self, slot: u32, profiles: &[u32]) {
-        self.for_each_page(profiles, false, |page, group| {
-            let mut wanted = group.iter().map(|&profile| page_of(profile).1).peekable();
-            page.rewrite(0, |place, old, out| {
-                if wanted.next_if_eq(&place).is_some() {
-                    out.extend(old.iter().filter(|&&held| held != slot));
-                } else {
-                    out.extend_from_slice(old);
-                }
-            });
+        self.for_each_page(profiles, false, |_, slots| {
+            let place = slots.binary_search(&slot);
+            if let Ok(place) = place {
+                slots.remove(place);
+            }
+            place.is_ok()
         });
     }
 
-    /// Puts many slots into many records: `additions` ascend by (profile, slot). Each page is rewritten once.
-    pub(super) fn insert_many(&self, additions: &[(u32, u32)]) {
-        let mut rest = additions;
-        while let Some(&(first, _)) = rest.first() {
-            let page = page_of(first).0;
-            let (mut group, after) = rest.split_at(rest.partition_point(|&(profile, _)| page_of(profile).0 == page));
-            rest = after;
+    /// Puts many slots into the records of many neighbouring profiles. Each page is rewritten once.
+    pub(super) fn insert_block(&self, block: &Block<'_>) {
+        let mut workspace = Workspace::default();
+        let (mut place, end) = (0, block.profiles());
+        while place < end {
+            let (page, first) = page_of(block.profile(place));
+            let after = (place + PAGE - first).min(end);
+            if (place..after).any(|place| !block.slots(place).is_empty()) {
+                let added =
+                    |at: usize| (at + place).checked_sub(first).filter(|&at| at < after).map(|at| block.slots(at));
+                self.page_or_create(page).write().edit(
+                    |at| added(at).is_some_and(|added| !added.is_empty()),
+                    &mut workspace,
+                    |at, slots| merge(slots, added(at).unwrap_or_default()),
+                );
+            }
+            place = after;
+        }
+    }
+
+    /// Puts slots into records one by one, of wherever they are: `additions` ascend by (profile, slot).
+    pub(super) fn insert_pairs(&self, additions: &[(u32, u32)]) {
+        let mut workspace = Workspace::default();
+        for group in additions.chunk_by(|one, other| page_of(one.0).0 == page_of(other.0).0) {
+            let page = group.first().map_or(0, |&(profile, _)| page_of(profile).0);
+            let places = group.iter().fold(0_u16, |places, &(profile, _)| places | 1 << page_of(profile).1);
             let mut added = Vec::new();
-            self.page_or_create(page).write().rewrite(group.len(), |place, old, out| {
-                let (mine, others) = group.split_at(group.partition_point(|&(profile, _)| page_of(profile).1 <= place));
-                group = others;
-                added.clear();
-                added.extend(mine.iter().map(|&(_, slot)| slot));
-                merge_into(old, &added, out);
-            });
+            self.page_or_create(page).write().edit(
+                |place| places >> place & 1 == 1,
+                &mut workspace,
+                |place, slots| {
+                    added.clear();
+                    added.extend(group.iter().filter(|pair| page_of(pair.0).1 == place).map(|&(_, slot)| slot));
+                    merge(slots, &added)
+                },
+            );
         }
     }
 
     /// Calls `visit` with one small group of existing pages at a time.
     pub(super) fn for_each_page_block(&self, mut visit: impl FnMut(PageBlock<'_>)) {
         for chunk in self.chunks.iter().filter_map(OnceLock::get) {
-            chunk.chunks(16).for_each(|pages| visit(PageBlock(pages)));
+            chunk.chunks(WALK).for_each(|pages| visit(PageBlock(pages)));
         }
     }
 
-    fn for_each_page(&self, profiles: &[u32], create: bool, mut change: impl FnMut(&mut Page, &[u32])) {
-        let mut rest = profiles;
-        while let Some(&first) = rest.first() {
-            let page = page_of(first).0;
-            let (group, after) = rest.split_at(rest.partition_point(|&profile| page_of(profile).0 == page));
-            rest = after;
-            match self.page(page) {
-                Some(page) => change(&mut page.write(), group),
-                None if create => change(&mut self.page_or_create(page).write(), group),
-                None => {}
-            }
+    /// Changes the records of `profiles`, which ascend; each page once.
+    fn for_each_page(&self, profiles: &[u32], create: bool, mut change: impl FnMut(usize, &mut Vec<u32>) -> bool) {
+        let mut workspace = Workspace::default();
+        for group in profiles.chunk_by(|&one, &other| page_of(one).0 == page_of(other).0) {
+            let number = group.first().map_or(0, |&profile| page_of(profile).0);
+            let page = match self.page(number) {
+                Some(page) => page,
+                None if create => self.page_or_create(number),
+                None => continue,
+            };
+            let places = places_of(group);
+            page.write().edit(|place| places >> place & 1 == 1, &mut workspace, &mut change);
         }
     }
 
     fn page(&self, page: usize) -> Option<&RwLock<Page>> {
-        self.chunks.get(page / CHUNK_PAGES)?.get()?.get(page % CHUNK_PAGES)
+        self.chunks.get(page / CHUNK_PAGES)?.get()?.get(page % CHUNK_PAGES).map(|page| &page.0)
     }
 
     #[expect(clippy::indexing_slicing, reason = "a page number comes from a u32 profile, for which every chunk exists")]
     fn page_or_create(&self, page: usize) -> &RwLock<Page> {
         let chunk =
-            self.chunks[page / CHUNK_PAGES].get_or_init(|| (0..CHUNK_PAGES).map(|_| RwLock::default()).collect());
-        &chunk[page % CHUNK_PAGES]
+            self.chunks[page / CHUNK_PAGES].get_or_init(|| (0..CHUNK_PAGES).map(|_| Locked::default()).collect());
+        &chunk[page % CHUNK_PAGES].0
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn records_equal_a_map_of_sets(changes in prop::collection::vec((0u8..4, 0u32..6, prop::collection::btree_set(0u32..200, 0..40)), 0..40)) {
-            let store = RecordStore::default();
-            let mut model: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-            for (what, slot, profiles) in changes {
-                let list: Vec<u32> = profiles.iter().copied().collect();
-                match what {
-                    0 => {
-                        store.insert(slot, &list);
-                        list.iter().for_each(|&profile| { model.entry(profile).or_default().insert(slot); });
-                    }
-                    1 => {
-                        store.remove(slot, &list);
-                        list.iter().for_each(|&profile| { model.entry(profile).or_default().remove(&slot); });
-                    }
-                    2 => {
-                        let pairs: Vec<(u32, u32)> = list.iter().flat_map(|&profile| [(profile, slot), (profile, slot + 3)]).collect();
-                        store.insert_many(&pairs);
-                        pairs.iter().for_each(|&(profile, slot)| { model.entry(profile).or_default().insert(slot); });
-                    }
-                    _ => {
-                        store.replace(slot * 31, &list);
-                        model.insert(slot * 31, profiles);
-                    }
-                }
-            }
-            for profile in 0..256 {
-                let mut record = Vec::new();
-                store.read(profile, &mut record);
-                let expected: Vec<u32> = model.get(&profile).into_iter().flatten().copied().collect();
-                prop_assert_eq!(record, expected);
-            }
-        }
-    }
-}
+mod tests;

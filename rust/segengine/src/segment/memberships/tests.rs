@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::identity::digest::Digest;
 use crate::identity::identifier::Kind;
+use crate::ids::SegmentNumber;
 
 fn memberships(identifiers: u32) -> Memberships {
     let identity = Arc::new(IdentityTable::default());
@@ -226,7 +227,7 @@ fn a_bulk_fill_writes_what_single_fills_write() {
     }
     let versions = make();
     versions.iter().for_each(|members| at_once.register(members));
-    assert!(at_once.fill_many(&versions, 5_000, |_| true));
+    assert!(at_once.fill_many(&versions, 5_000, Pace::Start, |_| true));
     (0..5_000).for_each(|id| assert_eq!(slots_of(&one_by_one, id), slots_of(&at_once, id)));
     assert_eq!(
         at_once.verify(&versions, 5),
