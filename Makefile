@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 CARGO_SH := tools/cargo.sh
 # The binding is tested through Python; it is named so that tests and extension share one set of features, hence one
 # build of every dependency. xtask is tested by the drift check.
-CRATES := -p segengine -p segengine-proofs -p segengine-server -p segengine-python
+CRATES := -p segengine -p segengine-load -p segengine-proofs -p segengine-server -p segengine-python
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -type f -not -path 'rust/segengine-proofs/*' \( -path '*/src/*' -o -name Cargo.toml -o -name build.rs \))
 
 .PHONY: help
@@ -173,7 +173,7 @@ bench-python: bench-setup ## pytest-benchmark: the binding (minutes)
 	PYTHONPATH=$(BENCH)/python $(BIN)/python -m pytest -o addopts= --benchmark-only benches/python
 
 bench-setup: build $(BENCH)/venv/.locked ## Build for release, and set up the peers
-	$(CARGO_SH) build --quiet --release --locked -p segengine-server -p segengine-python --lib --bins --examples
+	$(CARGO_SH) build --quiet --release --locked -p segengine-load -p segengine-server -p segengine-python --lib --bins --examples
 	@mkdir -p $(BENCH)/python && cp -R python/segengine $(BENCH)/python/
 	@cp target/release/lib_segengine.$(if $(filter Darwin,$(shell uname)),dylib,so) $(BENCH)/python/segengine/_segengine.abi3.so
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 CORE = "rust/segengine/src"
 SERVER = "rust/segengine-server/src"
 BINDING = "rust/segengine-python/src"
+LOAD = "rust/segengine-load/src"
 PACKAGE = "python/segengine"
 
 # Each layer may import those to its left; the first four stand side by side.
@@ -97,8 +98,8 @@ def libraries_are_named_by_their_owner(root: Path) -> Iterator[str]:
 
 
 def outside_uses_the_boundary(root: Path) -> Iterator[str]:
-    """Find where server or binding reach past `engine` and the ground that it is written in."""
-    for folder in (SERVER, BINDING):
+    """Find where server, binding or load generator reach past `engine` and the ground that it is written in."""
+    for folder in (SERVER, BINDING, LOAD):
         for file in rust_files(root, folder):
             for position, name in use_paths(file.code, "segengine"):
                 if name not in BOUNDARY:

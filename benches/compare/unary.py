@@ -2,7 +2,7 @@
 
     python benches/compare/unary.py [--users 200000] [--rounds 5] [--seconds 4] [--record DIR]
 
-Servers run one at a time in processes of their own; the client (rust/segengine-server/examples/load.rs) sends frames
+Servers run one at a time in processes of their own; the client (rust/segengine-load/examples/load.rs) sends frames
 made beforehand over bare HTTP/2 connections. Each round asks every server in turn: a closed loop finds the capacity,
 then an open loop at 30 % of that server's own capacity gives its latency. CPU is that of the server's process, from
 /proc, for each answer. Match is asked about the adgroups of W1, each time with another list of candidates; the grpcio
@@ -56,7 +56,16 @@ def cpu_seconds(pid: int) -> float:
 
 def build_binaries() -> Path:
     """Build server, echo and load client for release; returns their folder."""
-    command = [ROOT / "tools" / "cargo.sh", "build", "--release", "--locked", "-p", "segengine-server"]
+    command = [
+        ROOT / "tools" / "cargo.sh",
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "segengine-server",
+        "-p",
+        "segengine-load",
+    ]
     subprocess.run([*command, "--bins", "--examples"], cwd=ROOT, check=True)
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 

@@ -91,6 +91,32 @@ class VerifySummary(_message.Message):
     bytes: int
     def __init__(self, findings: _Optional[int] = ..., files: _Optional[int] = ..., records: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
 
+class GetServerTimesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ServerTimes(_message.Message):
+    __slots__ = ("uptime_ns", "process_cpu_ns", "methods")
+    UPTIME_NS_FIELD_NUMBER: _ClassVar[int]
+    PROCESS_CPU_NS_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    uptime_ns: int
+    process_cpu_ns: int
+    methods: _containers.RepeatedCompositeFieldContainer[MethodTimes]
+    def __init__(self, uptime_ns: _Optional[int] = ..., process_cpu_ns: _Optional[int] = ..., methods: _Optional[_Iterable[_Union[MethodTimes, _Mapping]]] = ...) -> None: ...
+
+class MethodTimes(_message.Message):
+    __slots__ = ("method", "total_ns", "from_ns", "calls")
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_NS_FIELD_NUMBER: _ClassVar[int]
+    FROM_NS_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    total_ns: int
+    from_ns: _containers.RepeatedScalarFieldContainer[int]
+    calls: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, method: _Optional[str] = ..., total_ns: _Optional[int] = ..., from_ns: _Optional[_Iterable[int]] = ..., calls: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class GetLimitsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

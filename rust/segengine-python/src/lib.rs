@@ -14,6 +14,7 @@ mod batch;
 mod engine;
 mod errors;
 mod lifetime;
+mod load;
 mod matching;
 mod offline;
 mod server;
@@ -33,6 +34,8 @@ mod _segengine {
     #[pymodule_export]
     use super::engine::PyEngine;
     use super::lifetime;
+    #[pymodule_export]
+    use super::load::{LoadQuestions, generate_load};
     #[cfg(debug_assertions)]
     #[pymodule_export]
     use super::offline::panic_for_a_test;

@@ -4,7 +4,7 @@
 //! (deadline: the caller's or the method's, whichever is shorter), then the service. A call whose time was over before
 //! its turn came is not evaluated. `Match` skips the router and has its own bound of bytes; answers that tonic made by
 //! itself are put into the engine's terms. Cost beside the service: one look-up by path, two atomic additions, two
-//! readings of the clock and one boxed future.
+//! readings of the clock and one boxed future; an impression is timed for two more additions and one more reading.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -27,6 +27,7 @@ use crate::admission::{Admission, Permit};
 use crate::grpc::{self, Mounted};
 use crate::policy::{Door, Policies, Rule};
 use crate::status;
+use crate::times::{RuntimeTimes, Times};
 
 /// What all connections of a server share.
 pub(crate) struct Shared {
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     mounted: OnceLock<(Engine, Mounted)>,
     stopping: grpc::Stopping,
+    times: Arc<Times>,
 }
 
 impl Shared {
@@ -44,12 +46,13 @@ impl Shared {
             admission: Admission::new(most_in_flight),
             mounted: OnceLock::new(),
             stopping: grpc::Stopping::new(),
+            times: Arc::default(),
         })
     }
 
     /// Lets the services answer from this engine; the first engine stays.
     pub(crate) fn mount(&self, engine: &Engine) {
-        self.mounted.get_or_init(|| (engine.clone(), Mounted::new(engine, &self.stopping)));
+        self.mounted.get_or_init(|| (engine.clone(), Mounted::new(engine, &self.stopping, &self.times)));
     }
 
     /// Tells long streams to end.
@@ -70,11 +73,18 @@ pub(crate) struct Front {
     /// Health and reflection, which answer from the first moment and to everybody who can connect.
     standard: Routes,
     door: Door,
+    /// Where the calls of one runtime are counted; nothing in process.
+    times: Option<Arc<RuntimeTimes>>,
 }
 
 impl Front {
     pub(crate) fn new(shared: Arc<Shared>, standard: Routes, door: Door) -> Self {
-        Self { shared, standard, door }
+        Self { shared, standard, door, times: None }
+    }
+
+    /// The front of one more runtime, which counts its calls apart.
+    pub(crate) fn of_runtime(&self) -> Self {
+        Self { times: Some(self.shared.times.of_runtime()), ..self.clone() }
     }
 
     /// What all connections share.
@@ -118,12 +128,17 @@ impl Service<Request<Body>> for Front {
         };
         let time = allowed(request.headers()).map_or(rule.time, |asked| asked.min(rule.time));
         let answers_stream = rule.answers_stream;
+        let timed = rule.timed.and_then(|timed| Some((timed, Arc::clone(self.times.as_ref()?))));
         Box::pin(async move {
             let left = time.saturating_sub(came.elapsed());
             if left.is_zero() {
                 return Ok(too_late(time).into_http());
             }
-            match tokio::time::timeout(left, mounted.call(request)).await {
+            let answer = tokio::time::timeout(left, mounted.call(request)).await;
+            if let Some((timed, times)) = timed {
+                times.count(timed, came.elapsed());
+            }
+            match answer {
                 Err(_) => Ok(too_late(time).into_http()),
                 Ok(Ok(answer)) if answers_stream => Ok(held(refined(answer), permit)),
                 Ok(Ok(answer)) => Ok(refined(answer)),

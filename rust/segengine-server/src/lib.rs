@@ -21,6 +21,7 @@ pub mod local;
 pub mod policy;
 pub mod serve;
 pub mod status;
+mod times;
 pub mod unsafe_allocator;
 
 pub use local::LocalServices;

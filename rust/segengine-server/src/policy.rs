@@ -13,6 +13,7 @@ use segengine::engine::caller::{Caller, Role, Tenant};
 use segengine::{Error, ErrorKind, limits};
 use tonic::transport::server::{TcpConnectInfo, UdsConnectInfo};
 
+use crate::times::Timed;
 use crate::v1;
 
 /// The part of a descriptor set that policies are read from: prost's own types drop the option, which is an extension.
@@ -80,6 +81,8 @@ pub struct Rule {
     pub answers_stream: bool,
     /// The longest time that the handler may take, whatever the caller allows.
     pub time: Duration,
+    /// How its calls are counted, if they are.
+    pub(crate) timed: Option<Timed>,
 }
 
 /// The rules of all methods, by path (`/segengine.v1.Targeting/Match`).
@@ -148,7 +151,8 @@ fn rule_of(path: &str, method: &wire::Method) -> segengine::Result<Rule> {
         _ => CALL_TIME,
     };
     let answers_stream = method.server_streaming;
-    Ok(Rule { roles, tenant: policy.tenant(), audited: policy.audited, answers_stream, time })
+    let timed = Timed::of(path);
+    Ok(Rule { roles, tenant: policy.tenant(), audited: policy.audited, answers_stream, time, timed })
 }
 
 impl Rule {

@@ -90,7 +90,7 @@ impl Server {
         let mut threads = Vec::new();
         for (number, listener) in listeners.into_iter().enumerate() {
             let worker = Worker {
-                front: front.clone(),
+                front: front.of_runtime(),
                 stopped: stopped.clone(),
                 grace: options.grace,
                 listener,

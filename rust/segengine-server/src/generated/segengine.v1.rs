@@ -219,6 +219,38 @@ pub struct VerifySummary {
     #[prost(uint64, tag = "4")]
     pub bytes: u64,
 }
+/// Asks for the times of a server.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServerTimesRequest {}
+/// What a server has spent since it started.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ServerTimes {
+    /// Since the start.
+    #[prost(uint64, tag = "1")]
+    pub uptime_ns: u64,
+    /// Processor time of the whole process, of the user and of the system; in process that is the caller's as well.
+    #[prost(uint64, tag = "2")]
+    pub process_cpu_ns: u64,
+    /// For Match and MatchBatch; the messages of a stream are not timed. A call in process is not counted.
+    #[prost(message, repeated, tag = "3")]
+    pub methods: ::prost::alloc::vec::Vec<MethodTimes>,
+}
+/// How long the calls of a method took, from their headers to the answer; encoding and writing it are not included.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MethodTimes {
+    /// Such as `Match`.
+    #[prost(string, tag = "1")]
+    pub method: ::prost::alloc::string::String,
+    /// All of them together.
+    #[prost(uint64, tag = "2")]
+    pub total_ns: u64,
+    /// The durations that occurred, to 3 %: the lowest of each bucket, ascending.
+    #[prost(uint64, repeated, tag = "3")]
+    pub from_ns: ::prost::alloc::vec::Vec<u64>,
+    /// The calls of each bucket.
+    #[prost(uint64, repeated, tag = "4")]
+    pub calls: ::prost::alloc::vec::Vec<u64>,
+}
 /// Asks for the limits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetLimitsRequest {}
@@ -372,6 +404,29 @@ pub mod admin_client {
             req.extensions_mut().insert(GrpcMethod::new("segengine.v1.Admin", "Verify"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// How long impressions took here since the server started, and how much processor time its process has used. Two
+        /// answers are subtracted to learn about the time between them: `segengine bench` does so.
+        pub async fn get_server_times(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetServerTimesRequest>,
+        ) -> std::result::Result<tonic::Response<super::ServerTimes>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/segengine.v1.Admin/GetServerTimes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("segengine.v1.Admin", "GetServerTimes"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Every bound of the engine, in one table.
         pub async fn get_limits(
             &mut self,
@@ -425,6 +480,12 @@ pub mod admin_server {
             &self,
             request: tonic::Request<super::VerifyRequest>,
         ) -> std::result::Result<tonic::Response<Self::VerifyStream>, tonic::Status>;
+        /// How long impressions took here since the server started, and how much processor time its process has used. Two
+        /// answers are subtracted to learn about the time between them: `segengine bench` does so.
+        async fn get_server_times(
+            &self,
+            request: tonic::Request<super::GetServerTimesRequest>,
+        ) -> std::result::Result<tonic::Response<super::ServerTimes>, tonic::Status>;
         /// Every bound of the engine, in one table.
         async fn get_limits(
             &self,
@@ -593,6 +654,51 @@ pub mod admin_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/segengine.v1.Admin/GetServerTimes" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetServerTimesSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::GetServerTimesRequest>
+                    for GetServerTimesSvc<T> {
+                        type Response = super::ServerTimes;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetServerTimesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::get_server_times(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetServerTimesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -26,6 +26,19 @@ impl Admin for AdminService {
         self.0.give_out(request, |engine, caller, _, parts| verify(engine, caller, parts))
     }
 
+    async fn get_server_times(
+        &self,
+        request: Request<v1::GetServerTimesRequest>,
+    ) -> Result<Response<v1::ServerTimes>, Status> {
+        let times = std::sync::Arc::clone(&self.0.times);
+        self.0
+            .answer(request, move |engine, caller, _| {
+                engine.info(caller)?; // may this caller ask about the engine?
+                Ok(times.message())
+            })
+            .await
+    }
+
     async fn get_limits(&self, _: Request<v1::GetLimitsRequest>) -> Result<Response<v1::Limits>, Status> {
         let limit = |&(name, value, unit, meaning): &(&str, u64, &str, &str)| v1::Limit {
             name: name.to_owned(),

@@ -34,6 +34,7 @@ use tonic::{Response, Status};
 use tower::Service as _;
 
 use crate::status;
+use crate::times::Times;
 use crate::v1::admin_server::AdminServer;
 use crate::v1::campaigns_server::CampaignsServer;
 use crate::v1::identity_server::IdentityServer;
@@ -50,6 +51,7 @@ pub(crate) struct Services {
     pub(crate) engine: Engine,
     pub(crate) stopping: Stopping,
     streams_in: Arc<Semaphore>,
+    pub(crate) times: Arc<Times>,
 }
 
 impl Services {
@@ -127,11 +129,12 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
-    pub(crate) fn new(engine: &Engine, stopping: &Stopping) -> Self {
+    pub(crate) fn new(engine: &Engine, stopping: &Stopping, times: &Arc<Times>) -> Self {
         let services = Services {
             engine: engine.clone(),
             stopping: stopping.clone(),
             streams_in: Arc::new(Semaphore::new(limits::STREAMS_IN)),
+            times: Arc::clone(times),
         };
         macro_rules! bounded {
             ($server:ident, $service:expr) => {
