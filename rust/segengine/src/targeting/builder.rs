@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::forms::{Form, Forms};
 use super::program::{Arena, ProgramTable};
-use super::rows::{Ranks, Row};
+use super::rows::{Key, Ranks, Row};
 use super::sheet::{BLOCK, BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet};
 use crate::ids::AdgroupId;
 
@@ -46,8 +46,9 @@ pub(super) fn sheets(adgroups: &[AdgroupId], forms: &Forms<'_>) -> Vec<Sheet> {
 
 fn sheet(some: &[(u32, Form<'_>)], forms: &Forms<'_>) -> Sheet {
     let mut sheet = Sheet::default();
-    let rows = lay_out(&mut sheet, some, forms);
-    post(&mut sheet, &rows, forms);
+    let ranks = Ranks::of(forms, some);
+    let rows = lay_out(&mut sheet, some, forms, &ranks);
+    post(&mut sheet, &rows, forms, ranks.starts);
     sheet
 }
 
@@ -55,15 +56,19 @@ fn sheet(some: &[(u32, Form<'_>)], forms: &Forms<'_>) -> Sheet {
 type BucketRows<'a> = Vec<Vec<Row<'a>>>;
 
 /// Makes the buckets and gives each adgroup its row, those with excludes first in their bucket.
-fn lay_out<'a>(sheet: &mut Sheet, some: &[(u32, Form<'a>)], forms: &Forms<'a>) -> BucketRows<'a> {
-    let ranks = Ranks::of(forms, some);
-    let mut buckets: BTreeMap<(usize, bool), Vec<Row<'a>>> = BTreeMap::new();
-    for (adgroup, form) in some {
-        buckets.entry(bucket_key(form)).or_default().push(Row::new(*adgroup, *form, forms, &ranks));
+fn lay_out<'a>(sheet: &mut Sheet, some: &[(u32, Form<'a>)], forms: &Forms<'a>, ranks: &Ranks) -> BucketRows<'a> {
+    let mut buckets: BTreeMap<(usize, bool), Vec<(Key, Row<'a>)>> = BTreeMap::new();
+    let mut chosen = Vec::new();
+    for adgroup in some {
+        buckets.entry(bucket_key(&adgroup.1)).or_default().push(Row::new(*adgroup, forms, ranks, &mut chosen));
     }
     let mut all = Vec::with_capacity(buckets.len());
-    for ((planes, verify), mut rows) in buckets {
-        rows.sort_unstable_by_key(|row| (forms.excludes(&row.form).is_empty(), row.key, row.adgroup));
+    for ((planes, verify), rows) in buckets {
+        // Keys are sorted with places, since a row is four times as long. Equal ones stay in the order of adgroups.
+        let mut order: Vec<(Key, u32)> = rows.iter().map(|(key, _)| *key).zip(0..).collect();
+        order.sort_unstable();
+        let sorted = order.iter().filter_map(|(_, place)| rows.get(*place as usize));
+        let rows: Vec<Row<'a>> = sorted.map(|(_, row)| *row).collect();
         let with_excludes = rows.partition_point(|row| !forms.excludes(&row.form).is_empty());
         let bucket = Bucket {
             planes,
@@ -84,37 +89,34 @@ fn lay_out<'a>(sheet: &mut Sheet, some: &[(u32, Form<'a>)], forms: &Forms<'a>) -
     all
 }
 
-/// Segment → postings, in two passes over the literals: count, then place.
-fn post(sheet: &mut Sheet, rows: &BucketRows<'_>, forms: &Forms<'_>) {
-    let mut starts = vec![0_u32; forms.segments_end + 1];
-    let mut last = vec![u32::MAX; forms.segments_end];
+/// Segment → postings: each literal is placed where `starts` has room for it, joined to the one before where both are
+/// of one halfword; then the gaps that this leaves are closed.
+fn post(sheet: &mut Sheet, rows: &BucketRows<'_>, forms: &Forms<'_>, mut starts: Vec<u32>) {
+    let mut postings = vec![0_u32; starts.last().copied().unwrap_or_default() as usize];
+    let mut ends = starts.clone();
     for_each_literal(&sheet.buckets, rows, forms, |segment, bit| {
-        let Some(last) = last.get_mut(segment as usize) else { return };
-        let halfword = bit / HALFWORD_BITS as u32;
-        if std::mem::replace(last, halfword) != halfword
-            && let Some(count) = starts.get_mut(segment as usize + 1)
-        {
-            *count += 1;
-        }
-    });
-    let mut total = 0;
-    for start in &mut starts {
-        total += *start;
-        *start = total;
-    }
-    let mut next = starts.clone();
-    let mut postings = vec![0_u32; total as usize];
-    last.fill(u32::MAX);
-    for_each_literal(&sheet.buckets, rows, forms, |segment, bit| {
-        let Some((last, next)) = last.get_mut(segment as usize).zip(next.get_mut(segment as usize)) else { return };
+        let (Some(&start), Some(end)) = (starts.get(segment as usize), ends.get_mut(segment as usize)) else { return };
         let (halfword, mask) = (bit / HALFWORD_BITS as u32, 1 << (bit % HALFWORD_BITS as u32));
-        if std::mem::replace(last, halfword) != halfword {
-            *next += 1;
-        }
-        if let Some(posting) = postings.get_mut((*next as usize).wrapping_sub(1)) {
-            *posting |= halfword | mask << HALFWORD_BITS;
+        let last = postings.get_mut((*end as usize).wrapping_sub(1)).filter(|_| *end > start);
+        match last.filter(|last| **last & u32::from(u16::MAX) == halfword) {
+            Some(last) => *last |= mask << HALFWORD_BITS,
+            None => {
+                if let Some(posting) = postings.get_mut(*end as usize) {
+                    *posting = halfword | mask << HALFWORD_BITS;
+                }
+                *end += 1;
+            }
         }
     });
+    let mut kept = 0;
+    for (start, &end) in starts.iter_mut().zip(&ends) {
+        let (from, to) = (*start as usize, end as usize);
+        *start = u32::try_from(kept).unwrap_or(u32::MAX);
+        postings.copy_within(from..to, kept);
+        kept += to - from;
+    }
+    postings.truncate(kept);
+    postings.shrink_to_fit();
     sheet.starts = starts;
     sheet.postings = postings;
 }

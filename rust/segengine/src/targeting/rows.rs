@@ -17,11 +17,12 @@ const PLANE_BITS: u32 = 4;
 /// The plane of excludes in a packed pair.
 const EXCLUDES: u32 = (1 << PLANE_BITS) - 1;
 
+/// What a row is sorted by: those with excludes first, then the four most listed (segment, plane) pairs.
+pub(super) type Key = (bool, u128);
+
 /// One adgroup between reading and layout.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
-    /// Its four most listed (segment, plane) pairs.
-    pub(super) key: u128,
     /// The adgroup.
     pub(super) adgroup: u32,
     /// What it asks.
@@ -31,7 +32,11 @@ pub(super) struct Row<'a> {
 }
 
 /// Segments by how many lists name them: 0 is the most listed.
-pub(super) struct Ranks(Vec<u32>);
+pub(super) struct Ranks {
+    by_segment: Vec<u32>,
+    /// Where the literals of each segment would begin if all stood in the order of segments.
+    pub(super) starts: Vec<u32>,
+}
 
 impl Ranks {
     /// Counts the literals of `forms`.
@@ -46,6 +51,13 @@ impl Ranks {
                 }
             }
         }
+        let mut starts = Vec::with_capacity(counts.len() + 1);
+        let mut total = 0;
+        for count in &counts {
+            starts.push(total);
+            total += count;
+        }
+        starts.push(total);
         let mut listed: Vec<(u32, u32)> =
             counts.iter().zip(0..).filter(|(count, _)| **count > 0).map(|(count, segment)| (*count, segment)).collect();
         listed.sort_unstable_by(|left, right| right.cmp(left));
@@ -54,11 +66,11 @@ impl Ranks {
                 *entry = rank;
             }
         }
-        Self(counts)
+        Self { by_segment: counts, starts }
     }
 
     fn of_segment(&self, segment: u32) -> u32 {
-        self.0.get(segment as usize).copied().unwrap_or(u32::MAX)
+        self.by_segment.get(segment as usize).copied().unwrap_or(u32::MAX)
     }
 
     fn best(&self, list: &[u32]) -> u32 {
@@ -67,26 +79,32 @@ impl Ranks {
 }
 
 impl<'a> Row<'a> {
-    /// Chooses planes and key of an adgroup. Of more clauses than planes the shortest are indexed.
-    pub(super) fn new(adgroup: u32, form: Form<'a>, forms: &Forms<'_>, ranks: &Ranks) -> Self {
-        let mut chosen: Vec<(u32, u16, &[u32])> =
-            forms.clauses(&form).zip(0..).map(|(list, clause)| (ranks.best(list), clause, list)).collect();
+    /// Chooses planes and key of an adgroup, with `chosen` as working memory. Of more clauses than planes the shortest are
+    /// indexed.
+    pub(super) fn new<'f>(
+        (adgroup, form): (u32, Form<'a>),
+        forms: &'f Forms<'_>,
+        ranks: &Ranks,
+        chosen: &mut Vec<(u32, u16, &'f [u32])>,
+    ) -> (Key, Self) {
+        chosen.clear();
+        chosen.extend(forms.clauses(&form).zip(0..).map(|(list, clause)| (ranks.best(list), clause, list)));
         if chosen.len() > MAXIMUM_PLANES {
             chosen.sort_by_key(|(_, _, list)| list.len());
             chosen.truncate(MAXIMUM_PLANES);
         }
         chosen.sort_unstable_by_key(|(best, clause, _)| (*best, *clause));
-        let mut row = Self { key: 0, adgroup, form, clauses: [0; MAXIMUM_PLANES] };
+        let mut row = Self { adgroup, form, clauses: [0; MAXIMUM_PLANES] };
         let mut first = [u32::MAX; 4];
-        for ((plane, entry), (_, clause, list)) in (0..).zip(&mut row.clauses).zip(&chosen) {
+        for ((plane, entry), (_, clause, list)) in (0..).zip(&mut row.clauses).zip(chosen.iter()) {
             *entry = *clause;
             list.iter().for_each(|&segment| insert(&mut first, ranks.of_segment(segment) << PLANE_BITS | plane));
         }
         for &segment in forms.excludes(&form) {
             insert(&mut first, ranks.of_segment(segment) << PLANE_BITS | EXCLUDES);
         }
-        row.key = first.iter().fold(0, |key, &pair| key << 32 | u128::from(pair));
-        row
+        let excludes = forms.excludes(&form).is_empty();
+        ((excludes, first.iter().fold(0, |key, &pair| key << 32 | u128::from(pair))), row)
     }
 }
 

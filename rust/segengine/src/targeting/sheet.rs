@@ -15,8 +15,7 @@
 //! Gathering then takes 3.0 µs with the next segments' postings prefetched, 5.5 without; clearing, combining and
 //! emitting 2.9 µs by AVX-512 ([`super::unsafe_vector`]), 8.5 by its portable twin. What did not pay: skipping zero words (the
 //! branch costs more than the work), gathering ids by `vpgatherdd`, compressing ids instead of row numbers (reads every
-//! id), and full-length bit rows for the most listed segments (30 KB each: they push the postings out of the second-level
-//! cache).
+//! id), and full-length bit rows for the most listed segments (24 segments deserve one before rows are sorted, none after).
 //!
 //! Source: bit-sliced evaluation of conjunctions is O'Neil and Quass, "Improved query performance with variant indexes"
 //! (SIGMOD 1997), applied to the conjunction sizes of Whang et al., "Indexing Boolean expressions" (VLDB 2009).
