@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use segengine::expression::Expression;
 use segengine::ids::{AdgroupId, SegmentNumber};
-use segengine::targeting::{AdgroupIndex, NaiveIndex, PlaneIndex, Rule, Scratch};
+use segengine::targeting::{AdgroupIndex, NaiveIndex, PlaneIndex, Rule, Scratch, SideBySide};
 
 /// How often each kind of node held, of how many.
 type Shares = BTreeMap<&'static str, (u64, u64)>;
@@ -130,6 +130,33 @@ fn revised(random: &mut Random, ids: &[u32], expressions: &[Expression<SegmentNu
     whole
 }
 
+/// Asks about up to 64 users at once, with candidates that repeat and some that nobody knows.
+fn compare_side_by_side(random: &mut Random, trees: &[Tree], users: &[u64], indexes: &[(&PlaneIndex, &Vec<u32>)]) {
+    let mut working = SideBySide::default();
+    for (index, ids) in indexes {
+        for users in users.chunks(1 + random.below(64) as usize) {
+            let candidates: Vec<u32> = (0..150).map(|_| random.below(trees.len() as u64 * 3 + 9) as u32).collect();
+            working.begin(index);
+            for held in users {
+                let mut segments: Vec<u32> = (0..64).filter(|segment| held >> segment & 1 == 1).collect();
+                segments.extend([70_000, u32::MAX]);
+                working.add(&segments);
+            }
+            let mut verdicts = working.judge(index, &candidates);
+            for held in users {
+                let truth = |id: &u32| {
+                    let tree = ids.iter().position(|known| known == id).and_then(|place| trees.get(place));
+                    tree.is_some_and(|tree| tree.holds(*held, &mut Shares::new()))
+                };
+                let expected: Vec<u32> = candidates.iter().copied().filter(truth).collect();
+                let mut answer = Vec::new();
+                verdicts.take_next(&candidates, &mut answer);
+                assert_eq!(answer, expected, "user {held:b} beside others");
+            }
+        }
+    }
+}
+
 /// Asks all indexes every user and compares with the model; returns how many pairs held.
 fn compare(random: &mut Random, trees: &[Tree], users: &[u64], shares: &mut Shares) -> u64 {
     let ids: Vec<u32> = (0..trees.len()).map(|place| 1 + 3 * place as u32).collect();
@@ -139,6 +166,7 @@ fn compare(random: &mut Random, trees: &[Tree], users: &[u64], shares: &mut Shar
     let planes = PlaneIndex::build(pairs());
     let revised = revised(random, &ids, &expressions);
     assert_eq!((planes.len(), revised.len()), (ids.len(), ids.len()));
+    compare_side_by_side(random, trees, users, &[(&planes, &ids), (&revised, &ids)]);
     let mut scratch = Scratch::default();
     let mut held_pairs = 0;
     for &held in users {

@@ -8,17 +8,17 @@
 //! [`MatchScratch`] of a thread has grown to its size. Unknown identifiers, candidates and context segments are skipped
 //! and counted, never an error: an ad server has no use for one.
 
-use hashbrown::HashMap;
+use std::ops::Range;
 
+use super::batch::Copies;
 use super::caller::{Action, Caller, Tenant};
 use super::generation::Generation;
-use super::{Engine, Inner};
+use super::{Engine, Inner, Phase};
 use crate::error::{Error, Result};
-use crate::identity::IdentifierRef;
-use crate::ids::{GenerationNumber, Revision};
+use crate::identity::{Digest, IdentifierRef};
+use crate::ids::{GenerationNumber, IdentifierId, Revision};
 use crate::limits;
-use crate::segment::memberships::CopyOf;
-use crate::targeting::{AdgroupIndex, Scratch};
+use crate::targeting::{AdgroupIndex, Scratch, SideBySide};
 use crate::time::Timestamp;
 
 /// The adgroups in question.
@@ -52,12 +52,14 @@ impl<'a> MatchQuestion<'a> {
 /// Working memory of one thread, which also holds the last answer.
 #[derive(Debug, Default)]
 pub struct MatchScratch {
+    pub(super) sought: Vec<Sought>,
     slots: Vec<u32>,
-    segments: Vec<u32>,
+    pub(super) segments: Vec<u32>,
     context: Vec<u32>,
-    candidates: Vec<u32>,
-    index: Scratch,
-    adgroups: Vec<u32>,
+    pub(super) candidates: Vec<u32>,
+    pub(super) index: Scratch,
+    pub(super) side_by_side: SideBySide,
+    pub(super) adgroups: Vec<u32>,
 }
 
 impl MatchScratch {
@@ -75,6 +77,17 @@ impl MatchScratch {
     }
 }
 
+/// One identifier of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sought {
+    /// Nothing when it cannot be used.
+    pub(super) digest: Option<Digest>,
+    /// Whether being seen counts for it.
+    addressable: bool,
+    /// Nothing while it is not known.
+    pub(super) id: Option<IdentifierId>,
+}
+
 /// The facts of an answer; its adgroups are in the scratch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Matched {
@@ -86,56 +99,6 @@ pub struct Matched {
     pub skipped: u32,
     /// Identifiers that were usable, known or not.
     pub usable: u32,
-}
-
-/// The adgroups in question for the users of a batch.
-#[derive(Debug, Clone, Copy)]
-pub enum BatchCandidates<'a> {
-    /// All of them.
-    All,
-    /// Only these, for every user.
-    Only(&'a [u32]),
-    /// User i: `ids[offsets[i]..offsets[i + 1]]`.
-    Each {
-        /// One more than users, from 0 to the number of ids, never falling.
-        offsets: &'a [u32],
-        /// The lists, one after the other.
-        ids: &'a [u32],
-    },
-}
-
-/// What became of one user of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum UserStatus {
-    /// At least one identifier is known.
-    Known = 0,
-    /// None is.
-    Unknown = 1,
-    /// None was usable.
-    NoUsableIdentifier = 2,
-}
-
-/// The answers of a batch: user i may see `adgroups[offsets[i]..offsets[i + 1]]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BatchMatched {
-    /// One more than users.
-    pub offsets: Vec<u32>,
-    /// Adgroups, user after user.
-    pub adgroups: Vec<u32>,
-    /// A [`UserStatus`] for each user.
-    pub status: Vec<u8>,
-    /// The generation that answered for all users.
-    pub generation: GenerationNumber,
-    /// Identifiers, candidates and context segments that were not used.
-    pub skipped: u64,
-}
-
-/// The records that a batch has copied: each profile once.
-#[derive(Default)]
-struct Copies {
-    arena: Vec<u32>,
-    by_profile: HashMap<u32, (CopyOf, usize, usize)>,
 }
 
 impl Engine {
@@ -154,12 +117,19 @@ impl Engine {
         caller.check(Action::Match)?;
         self.check_revision(question.min_revision)?;
         let inner = &*self.inner;
-        let mut answering = Answering::begin(inner, caller, question.context_segments, scratch)?;
+        let answering = Answering::begin(inner, caller, question.context_segments, scratch)?;
         if let Candidates::Only(candidates) = question.candidates {
             check_candidates(candidates.len())?;
         }
         scratch.adgroups.clear();
-        let mut matched = answering.user(identifiers, question.candidates, scratch, None)?;
+        scratch.sought.clear();
+        answering.prefetch(question.candidates);
+        answering.seek(identifiers, &mut scratch.sought)?;
+        for sought in &mut scratch.sought {
+            sought.id = sought.digest.and_then(|digest| inner.identity.find(&digest));
+        }
+        let mut matched = answering.identify(0..scratch.sought.len(), scratch, None);
+        matched.skipped += answering.answer(question.candidates, scratch);
         if matched.usable == 0 && matched.skipped == 0 && question.context_segments.is_empty() {
             return Err(Error::invalid("no identifier and no context segment is given")
                 .field("identifiers")
@@ -168,69 +138,9 @@ impl Engine {
         matched.skipped += answering.unknown_context;
         Ok(matched)
     }
-
-    /// Answers for many users from one generation and one copy of each profile.
-    ///
-    /// # Errors
-    /// As [`Self::match_one`]; `InvalidInput` for offsets that do not fit. A user without a usable identifier is no error.
-    pub fn match_batch<'i, U>(
-        &self,
-        caller: &Caller,
-        users: impl ExactSizeIterator<Item = U>,
-        candidates: BatchCandidates<'_>,
-        question: &MatchQuestion<'_>,
-        scratch: &mut MatchScratch,
-    ) -> Result<BatchMatched>
-    where
-        U: IntoIterator<Item = Option<IdentifierRef<'i>>>,
-    {
-        caller.check(Action::Match)?;
-        self.check_revision(question.min_revision)?;
-        let count = users.len();
-        if count > limits::USERS_PER_BATCH {
-            return Err(Error::limit("users", count as u64, limits::USERS_PER_BATCH as u64, "users"));
-        }
-        check_batch_candidates(candidates, count)?;
-        let mut answering = Answering::begin(&self.inner, caller, question.context_segments, scratch)?;
-        let mut batch =
-            BatchMatched { generation: answering.generation.number, offsets: vec![0], ..BatchMatched::default() };
-        batch.skipped = u64::from(answering.unknown_context);
-        let mut copies = Copies::default();
-        scratch.adgroups.clear();
-        for (place, user) in users.enumerate() {
-            let asked = candidates.of(place);
-            let matched = answering
-                .user(user, asked, scratch, Some(&mut copies))
-                .map_err(|error| error.at(format_args!("users[{place}]")))?;
-            batch.offsets.push(u32::try_from(scratch.adgroups.len()).map_err(|_| too_many_answers())?);
-            batch.skipped += u64::from(matched.skipped);
-            batch.status.push(match (matched.usable, matched.identified) {
-                (0, _) => UserStatus::NoUsableIdentifier,
-                (_, 0) => UserStatus::Unknown,
-                _ => UserStatus::Known,
-            } as u8);
-            self.inner.observe(super::Phase::Answered);
-        }
-        batch.adgroups = std::mem::take(&mut scratch.adgroups);
-        Ok(batch)
-    }
 }
 
-impl<'a> BatchCandidates<'a> {
-    fn of(self, user: usize) -> Candidates<'a> {
-        match self {
-            Self::All => Candidates::All,
-            Self::Only(ids) => Candidates::Only(ids),
-            Self::Each { offsets, ids } => {
-                let range = offsets.get(user).zip(offsets.get(user + 1));
-                let list = range.and_then(|(&start, &end)| ids.get(start as usize..end as usize));
-                Candidates::Only(list.unwrap_or_default())
-            }
-        }
-    }
-}
-
-fn check_candidates(count: usize) -> Result<()> {
+pub(super) fn check_candidates(count: usize) -> Result<()> {
     if count <= limits::CANDIDATES_PER_REQUEST {
         return Ok(());
     }
@@ -238,43 +148,22 @@ fn check_candidates(count: usize) -> Result<()> {
         .hint("ask for all adgroups instead, or in several requests"))
 }
 
-fn check_batch_candidates(candidates: BatchCandidates<'_>, users: usize) -> Result<()> {
-    match candidates {
-        BatchCandidates::All => Ok(()),
-        BatchCandidates::Only(ids) => check_candidates(ids.len()),
-        BatchCandidates::Each { offsets, ids } => {
-            let whole = offsets.len() == users + 1
-                && offsets.first() == Some(&0)
-                && offsets.last().is_some_and(|&last| last as usize == ids.len())
-                && offsets.is_sorted();
-            if !whole {
-                return Err(Error::invalid("the offsets of the candidate lists do not fit")
-                    .field("each.offsets")
-                    .hint("give one more than users, from 0 to the number of ids, never falling"));
-            }
-            offsets
-                .iter()
-                .zip(offsets.iter().skip(1))
-                .try_for_each(|(start, end)| check_candidates((end - start) as usize))
-        }
-    }
-}
-
-fn too_many_answers() -> Error {
-    Error::limit("users", u64::from(u32::MAX) + 1, u64::from(u32::MAX), "answers").hint("ask in smaller batches")
-}
-
 /// One request, or one batch, while it is answered.
-struct Answering<'e> {
+pub(super) struct Answering<'e> {
     inner: &'e Inner,
-    generation: arc_swap::Guard<std::sync::Arc<Generation>>,
+    pub(super) generation: arc_swap::Guard<std::sync::Arc<Generation>>,
     now: Timestamp,
     tenant: Tenant,
-    unknown_context: u32,
+    pub(super) unknown_context: u32,
 }
 
 impl<'e> Answering<'e> {
-    fn begin(inner: &'e Inner, caller: &Caller, context: &[u32], scratch: &mut MatchScratch) -> Result<Self> {
+    pub(super) fn begin(
+        inner: &'e Inner,
+        caller: &Caller,
+        context: &[u32],
+        scratch: &mut MatchScratch,
+    ) -> Result<Self> {
         if context.len() > limits::CONTEXT_SEGMENTS_PER_REQUEST {
             let limit = limits::CONTEXT_SEGMENTS_PER_REQUEST as u64;
             return Err(Error::limit("context_segments", context.len() as u64, limit, "segments"));
@@ -294,69 +183,66 @@ impl<'e> Answering<'e> {
         Ok(Self { inner, generation, now, tenant: caller.tenant, unknown_context })
     }
 
-    /// Appends the answer for one user to the scratch's adgroups.
-    fn user<'i>(
-        &mut self,
-        identifiers: impl IntoIterator<Item = Option<IdentifierRef<'i>>>,
-        candidates: Candidates<'_>,
-        scratch: &mut MatchScratch,
-        copies: Option<&mut Copies>,
-    ) -> Result<Matched> {
-        let index = &self.generation.serving.index;
-        if let Candidates::Only(candidates) = candidates {
-            // Their programs arrive while identifier and record are looked up.
-            index.prefetch(candidates);
-        }
-        let mut matched = self.identify(identifiers, scratch, copies)?;
-        self.to_segments(scratch);
-        let first = scratch.adgroups.len();
-        match candidates {
-            Candidates::All if scratch.segments.is_empty() => {
-                scratch.adgroups.extend_from_slice(index.unknown_answer());
-            }
-            Candidates::All => index.match_all(&scratch.segments, &mut scratch.index, &mut scratch.adgroups),
-            Candidates::Only(candidates) => {
-                let own = self.own(candidates, &mut scratch.candidates);
-                matched.skipped += u32::try_from(candidates.len() - own.len()).unwrap_or(u32::MAX);
-                matched.skipped +=
-                    index.match_candidates(&scratch.segments, own, &mut scratch.index, &mut scratch.adgroups);
-            }
-        }
-        self.keep_shown(first, &mut scratch.adgroups);
-        Ok(matched)
+    pub(super) fn observe(&self, phase: Phase) {
+        self.inner.observe(phase);
     }
 
-    /// Copies the records of all identifiers into the scratch's slots.
-    fn identify<'i>(
+    /// Asks for the programs of candidates, which arrive while identifiers and records are looked up.
+    pub(super) fn prefetch(&self, candidates: Candidates<'_>) {
+        if let Candidates::Only(candidates) = candidates {
+            self.generation.serving.index.prefetch(candidates);
+        }
+    }
+
+    /// Appends the identifiers of one user to those that are to be looked up.
+    pub(super) fn seek<'i>(
         &self,
         identifiers: impl IntoIterator<Item = Option<IdentifierRef<'i>>>,
-        scratch: &mut MatchScratch,
-        mut copies: Option<&mut Copies>,
-    ) -> Result<Matched> {
-        let mut matched = Matched { generation: self.generation.number, identified: 0, skipped: 0, usable: 0 };
-        scratch.slots.clear();
+        sought: &mut Vec<Sought>,
+    ) -> Result<()> {
         for (place, identifier) in identifiers.into_iter().enumerate() {
             if place >= limits::IDENTIFIERS_PER_REQUEST {
                 let limit = limits::IDENTIFIERS_PER_REQUEST as u64;
                 return Err(Error::limit("identifiers", place as u64 + 1, limit, "identifiers")
                     .hint("these are the identifiers of one user; ask for several users with a batch"));
             }
-            let Some(identifier) = identifier else {
+            sought.push(Sought {
+                digest: identifier.as_ref().map(|identifier| identifier.digest(&self.inner.key)),
+                addressable: identifier.is_some_and(|identifier| identifier.addressable()),
+                id: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Copies the records of one user's identifiers and turns them into the scratch's segments.
+    pub(super) fn identify(
+        &self,
+        user: Range<usize>,
+        scratch: &mut MatchScratch,
+        mut copies: Option<&mut Copies>,
+    ) -> Matched {
+        let mut matched = Matched { generation: self.generation.number, identified: 0, skipped: 0, usable: 0 };
+        let MatchScratch { sought, slots, .. } = scratch;
+        slots.clear();
+        for (place, sought) in sought.get(user).unwrap_or_default().iter().enumerate() {
+            if sought.digest.is_none() {
                 matched.skipped += 1;
                 continue;
-            };
+            }
             matched.usable += 1;
-            let Some(id) = self.inner.identity.find(&identifier.digest(&self.inner.key)) else { continue };
+            let Some(id) = sought.id else { continue };
             matched.identified |= 1 << place;
-            if identifier.addressable() {
+            if sought.addressable {
                 self.inner.saw(id, self.now.day());
             }
             match copies.as_deref_mut() {
-                Some(copies) => copies.read(self.inner, id, &mut scratch.slots),
-                None => drop(self.inner.memberships.read(id, &mut scratch.slots)),
+                Some(copies) => copies.read(&self.inner.memberships, id, slots),
+                None => drop(self.inner.memberships.read(id, slots)),
             }
         }
-        Ok(matched)
+        self.to_segments(scratch);
+        matched
     }
 
     /// Slots to segments, the context's among them; the index asks for no order and minds no repetition.
@@ -367,8 +253,28 @@ impl<'e> Answering<'e> {
         segments.extend_from_slice(context);
     }
 
+    /// Appends the answer for the scratch's segments to its adgroups; returns how many candidates were not used.
+    pub(super) fn answer(&self, candidates: Candidates<'_>, scratch: &mut MatchScratch) -> u32 {
+        let first = scratch.adgroups.len();
+        let index = &self.generation.serving.index;
+        let mut skipped = 0;
+        match candidates {
+            Candidates::All if scratch.segments.is_empty() => {
+                scratch.adgroups.extend_from_slice(index.unknown_answer());
+            }
+            Candidates::All => index.match_all(&scratch.segments, &mut scratch.index, &mut scratch.adgroups),
+            Candidates::Only(candidates) => {
+                let own = self.own(candidates, &mut scratch.candidates);
+                skipped = u32::try_from(candidates.len() - own.len()).unwrap_or(u32::MAX);
+                skipped += index.match_candidates(&scratch.segments, own, &mut scratch.index, &mut scratch.adgroups);
+            }
+        }
+        self.keep_shown(first, &mut scratch.adgroups);
+        skipped
+    }
+
     /// The candidates that exist for the caller.
-    fn own<'c>(&self, candidates: &'c [u32], own: &'c mut Vec<u32>) -> &'c [u32] {
+    pub(super) fn own<'c>(&self, candidates: &'c [u32], own: &'c mut Vec<u32>) -> &'c [u32] {
         let Tenant::Advertiser(advertiser) = self.tenant else { return candidates };
         own.clear();
         let serving = &self.generation.serving;
@@ -377,7 +283,7 @@ impl<'e> Answering<'e> {
     }
 
     /// Takes out what is not in flight now, or belongs to another advertiser than the caller's.
-    fn keep_shown(&self, first: usize, adgroups: &mut Vec<u32>) {
+    pub(super) fn keep_shown(&self, first: usize, adgroups: &mut Vec<u32>) {
         let (serving, now) = (&self.generation.serving, self.now);
         let tenant = match self.tenant {
             Tenant::Network if serving.flights.is_empty() => return,
@@ -396,22 +302,5 @@ impl<'e> Answering<'e> {
             }
         }
         adgroups.truncate(kept);
-    }
-}
-
-impl Copies {
-    /// Appends the record of the profile of `id`, copied before where it still is of the same component.
-    fn read(&mut self, inner: &Inner, id: crate::ids::IdentifierId, slots: &mut Vec<u32>) {
-        let profile = inner.memberships.profile(id);
-        if let Some(&(copy, start, end)) = self.by_profile.get(&profile)
-            && inner.memberships.is_current(id, copy)
-        {
-            slots.extend_from_slice(self.arena.get(start..end).unwrap_or_default());
-            return;
-        }
-        let start = self.arena.len();
-        let copy = inner.memberships.read(id, &mut self.arena);
-        self.by_profile.insert(copy.profile, (copy, start, self.arena.len()));
-        slots.extend_from_slice(self.arena.get(start..).unwrap_or_default());
     }
 }

@@ -14,6 +14,7 @@
 //!
 //! The invariants that this module keeps are numbered as in docs/concepts/invariants.md.
 
+mod batch;
 pub mod caller;
 mod compiled;
 mod explaining;
@@ -63,13 +64,14 @@ use crate::storage::framed::Payload;
 use crate::storage::lock::DirectoryLock;
 use crate::time::{Clock, Timestamp};
 
+pub use batch::{BatchCandidates, BatchMatched, UserStatus};
 pub use explaining::{Explanation, NamedNode, Subject};
 use generation::Generation;
 pub use idempotency::RequestId;
 pub use info::Info;
 pub use linking::{Linked, Linking};
 pub use loading::{Load, Loaded, LoadedSegment};
-pub use matching::{BatchCandidates, BatchMatched, Candidates, MatchQuestion, MatchScratch, Matched, UserStatus};
+pub use matching::{Candidates, MatchQuestion, MatchScratch, Matched};
 pub use members::MembersChanged;
 pub use open::{OpenOptions, default_key_file};
 pub use phase::{Observer, Phase};

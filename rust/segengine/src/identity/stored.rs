@@ -160,11 +160,8 @@ mod tests {
         assert!(decode_run("f", &wrong, 2).unwrap_err().message().contains("byte 33"));
 
         let many = vec![[1; 16]; 70_000];
-        let groups: [(Kind, &[[u8; 16]]); 3] = [
-            (Kind::EmailMd5, &many),
-            (Kind::EmailMd5, &[[2; 16], [3; 16]]),
-            (Kind::EmailSha256, &[[4; 16]; 5]),
-        ];
+        let groups: [(Kind, &[[u8; 16]]); 3] =
+            [(Kind::EmailMd5, &many), (Kind::EmailMd5, &[[2; 16], [3; 16]]), (Kind::EmailSha256, &[[4; 16]; 5])];
         let entries = groups.iter().flat_map(|(kind, part)| part.iter().map(|digest| (Digest(*digest), *kind, 0)));
         let run = RunColumns::of(groups);
         let bytes: Vec<u8> = run.parts().flatten().copied().collect();

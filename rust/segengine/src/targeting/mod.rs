@@ -9,6 +9,7 @@ mod prepare;
 mod program;
 mod rows;
 mod sheet;
+mod side_by_side;
 #[cfg(test)]
 mod twins;
 mod unsafe_vector;
@@ -17,3 +18,4 @@ pub use explain::{ExplainNode, Operator};
 pub use index::{AdgroupIndex, NaiveIndex, Scratch};
 pub use planes::PlaneIndex;
 pub use prepare::{Readiness, Rule, readiness};
+pub use side_by_side::{SideBySide, USERS_AT_ONCE, Verdicts};

@@ -179,6 +179,23 @@ impl PlaneIndex {
         }
     }
 
+    /// One more than the largest segment that any expression names.
+    pub(super) fn segments_end(&self) -> usize {
+        self.segments_end
+    }
+
+    /// Whether the adgroup is in the index.
+    #[must_use]
+    pub fn knows(&self, adgroup: u32) -> bool {
+        self.program(adgroup).1 != ABSENT
+    }
+
+    /// For which users an adgroup's expression holds, where `holders` has for each segment those that hold it.
+    pub(super) fn judge_many(&self, adgroup: u32, holders: &[u64]) -> u64 {
+        let (part, offset) = self.program(adgroup);
+        if offset == ABSENT { 0 } else { part.arena.run_many(offset, holders) }
+    }
+
     /// Every adgroup that matches, by the given code.
     pub(super) fn match_all_by(&self, segments: &[u32], scratch: &mut Scratch, emission: Emission, out: &mut Vec<u32>) {
         let Scratch { planes, held, .. } = scratch;

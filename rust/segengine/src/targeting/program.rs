@@ -167,6 +167,14 @@ impl Arena {
         }
     }
 
+    /// The users for whom the program at `offset` holds; `holders` has for each segment those that hold it.
+    pub(super) fn run_many(&self, offset: u32, holders: &[u64]) -> u64 {
+        match self {
+            Self::Narrow(words) => run_many(words, offset, holders),
+            Self::Wide(words) => run_many(words, offset, holders),
+        }
+    }
+
     /// The truth of the program at `offset` for a user whose segments are the bits of `held`.
     pub(super) fn run(&self, offset: u32, held: &[u64]) -> bool {
         match self {
@@ -248,7 +256,7 @@ fn run<W: Copy + Into<u32>>(words: &[W], offset: u32, held: &[u64]) -> bool {
     let Some((&opening, rest)) = words.get(offset as usize..).and_then(<[W]>::split_first) else { return false };
     match opening.into() {
         NEVER => false,
-        JUMPS => run_jumps(rest, held),
+        JUMPS => run_jumps(rest, |segment| is_held(held, segment)),
         clauses => run_groups(rest, clauses - GROUPS, held).unwrap_or(false),
     }
 }
@@ -269,13 +277,44 @@ fn run_groups<W: Copy + Into<u32>>(mut rest: &[W], clauses: u32, held: &[u64]) -
     any_held(&mut rest).map(|excluded| !excluded)
 }
 
-fn run_jumps<W: Copy + Into<u32>>(words: &[W], held: &[u64]) -> bool {
+/// As [`run`], for 64 users at once. A program of jumps is run for each of them, since they jump apart.
+fn run_many<W: Copy + Into<u32>>(words: &[W], offset: u32, holders: &[u64]) -> u64 {
+    let Some((&opening, rest)) = words.get(offset as usize..).and_then(<[W]>::split_first) else { return 0 };
+    match opening.into() {
+        NEVER => 0,
+        JUMPS => (0..u64::BITS).fold(0, |holding, user| {
+            let held = |segment: u32| holders.get(segment as usize).is_some_and(|users| users >> user & 1 == 1);
+            holding | u64::from(run_jumps(rest, held)) << user
+        }),
+        clauses => run_groups_many(rest, clauses - GROUPS, holders).unwrap_or(0),
+    }
+}
+
+fn run_groups_many<W: Copy + Into<u32>>(mut rest: &[W], clauses: u32, holders: &[u64]) -> Option<u64> {
+    let any_held = |rest: &mut &[W]| {
+        let (&length, tail) = rest.split_first()?;
+        let (list, tail) = tail.split_at_checked(length.into() as usize)?;
+        *rest = tail;
+        let of = |segment: u32| holders.get(segment as usize).copied().unwrap_or_default();
+        Some(list.iter().fold(0, |any, &segment| any | of(segment.into())))
+    };
+    let mut all = u64::MAX;
+    for _ in 0..clauses {
+        all &= any_held(&mut rest)?;
+        if all == 0 {
+            return Some(0);
+        }
+    }
+    any_held(&mut rest).map(|excluded| all & !excluded)
+}
+
+fn run_jumps<W: Copy + Into<u32>>(words: &[W], held: impl Fn(u32) -> bool) -> bool {
     let Some((&length, code)) = words.split_first() else { return false };
     let mut at = 0_u32;
     for _ in 0..length.into() {
         let first = at as usize * 3;
         let Some(&[segment, if_held, if_not]) = code.get(first..first + 3) else { return false };
-        at = if is_held(held, segment.into()) { if_held.into() } else { if_not.into() };
+        at = if held(segment.into()) { if_held.into() } else { if_not.into() };
         match at {
             ACCEPT => return true,
             REJECT => return false,
