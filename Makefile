@@ -182,10 +182,11 @@ $(BENCH)/venv/.locked: benches/compare/requirements.txt $(STAMPS)/packages
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BENCH)/venv/bin/python benches/compare/requirements.txt
 	@touch $@
 
-bench-compare: bench-setup ## Matching, reach, uploads, memory, starts and unary calls beside their peers
+bench-compare: bench-setup ## Matching, edits, reach, uploads, memory, starts and unary calls beside their peers
 	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W1
 	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W8
 	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W6
+	$(BENCH_PYTHON) benches/compare/edits.py
 	$(BENCH_PYTHON) benches/compare/reach.py
 	$(BENCH_PYTHON) benches/compare/upload.py
 	$(BENCH_PYTHON) benches/compare/memory.py
@@ -194,6 +195,7 @@ bench-compare: bench-setup ## Matching, reach, uploads, memory, starts and unary
 
 bench-quick: bench-setup ## The same on small data, recorded below target only (3 minutes)
 	$(BENCH_PYTHON) benches/compare/match_w1.py --definition quick $(QUICK)
+	$(BENCH_PYTHON) benches/compare/edits.py --adgroups 20000 --edits 20 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/reach.py --profiles 200000 --expressions 20 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/memory.py --users 100000 $(QUICK)

@@ -243,6 +243,15 @@ def fill_peers(world: World, absent: dict[str, str]) -> dict[str, Any]:
     return facts
 
 
+def l3_bytes() -> int:
+    """Size of the last cache of the first core, 0 where the kernel does not say: records have to be larger to be cold."""
+    try:
+        text = Path("/sys/devices/system/cpu/cpu0/cache/index3/size").read_text(encoding="ascii").strip()
+    except OSError:
+        return 0
+    return int(text.removesuffix("K")) * 1_024
+
+
 def ratios_of(rounds: dict[str, list[float]]) -> dict[str, float]:
     """How many times as long as ours each side takes, by medians."""
     median = {name: statistics.median(values) for name, values in rounds.items()}
@@ -304,6 +313,7 @@ def report(
     facts = {
         "options": asdict(world.defined),
         "data_sha256": hash_of(world.w),
+        "cold": {"l3_bytes": l3_bytes(), "memberships": len(world.w.user_seg), "asked_once": True},
         "stats": world.w.stats(),
         "numpy": np.__version__,
         "wrong": wrong,
