@@ -224,7 +224,13 @@ def bars(vespa_us: float, cited_baseline_us: float) -> list[Bar]:
             times("ours: answers/s", "echo: answers/s", higher_wins=True),
             least=0.75,
         ),
-        Bar("3", "gRPC unary: p50 at 30 % load", "unary", share("ours: p50 us at 30 %", "echo: p50 us at 30 %"), most=1.2),
+        Bar(
+            "3",
+            "gRPC unary: p50 at 30 % load",
+            "unary",
+            share("ours: p50 us at 30 %", "echo: p50 us at 30 %"),
+            most=1.2,
+        ),
         Bar(
             "3",
             "gRPC unary beside grpcio over the baseline",
@@ -240,9 +246,7 @@ def bars(vespa_us: float, cited_baseline_us: float) -> list[Bar]:
             least=8,
         ),
         Bar("4", "gRPC MatchBatch: users a second", "unary", value("batch.*users/s", "/s"), least=1_000_000),
-        Bar(
-            "5", "match under 100k changes a second: p50", "under_changes", share("chang.*p50", "idle.*p50"), most=1.1
-        ),
+        Bar("5", "match under 100k changes a second: p50", "under_changes", share("chang.*p50", "idle.*p50"), most=1.1),
         Bar("5", "match under 100k changes a second: p99", "under_changes", share("chang.*p99", "idle.*p99"), most=2),
         Bar("6", "adgroup edit to visible, 100,000 adgroups", "edits", value("^edit$", "ms"), most=10),
         Bar("6", "full rebuild of the index", "edits", value("rebuild", "ms"), most=50),
@@ -258,7 +262,13 @@ def bars(vespa_us: float, cited_baseline_us: float) -> list[Bar]:
             least=4,
         ),
         Bar("9", "the same beside pandas + pyroaring, fewer lines", "upload", times(r"^ours 1,", "^pandas"), least=30),
-        Bar("13", "cold start, 10M profiles, 100M memberships", "start", value("ours: first_answer_s, files not cached", "s"), most=5),
+        Bar(
+            "13",
+            "cold start, 10M profiles, 100M memberships",
+            "start",
+            value("ours: first_answer_s, files not cached", "s"),
+            most=5,
+        ),
         Bar("15", "a call through Python beyond its share of a batch", "match-W1", call_overhead, most=1),
         Bar("15", "NumPy batch: (user, adgroup) checks a second", "match-W1", batch_checks, least=15),
     ]

@@ -4,8 +4,9 @@
 
 An edit is timed from the call to the answer that has it, so the commit (a synced transaction of SQLite) and the answer
 are inside. Each edit turns one adgroup's include from a segment that the user has to one that it has not, or back, and
-the answer before and after is checked: a wrong one is counted. A rebuild is timed by pausing and resuming the campaign of
-all adgroups, again from the call to the answer. Median and 99th centile of each round are kept, every edit in the record.
+the answer before and after is checked: a wrong one is counted. A rebuild is timed by pausing and resuming the campaign
+of all adgroups, again from the call to the answer. Median and 99th centile of each round are kept, every edit in the
+record.
 """
 
 from __future__ import annotations

@@ -244,7 +244,7 @@ def fill_peers(world: World, absent: dict[str, str]) -> dict[str, Any]:
 
 
 def l3_bytes() -> int:
-    """Size of the last cache of the first core, 0 where the kernel does not say: records have to be larger to be cold."""
+    """Size of the last cache, 0 where the kernel does not say: cold records are larger together."""
     try:
         text = Path("/sys/devices/system/cpu/cpu0/cache/index3/size").read_text(encoding="ascii").strip()
     except OSError:

@@ -2,11 +2,12 @@
 
     python benches/compare/upload.py [--lines 10000000] [--rounds 5] [--pandas-lines 1000000] [--record DIR]
 
-The peers are those of baseline_bulk.py, unedited: DuckDB reads, validates and counts distinct lines; pandas with
-pyroaring also gives ids and makes the set. Ours does all of that, then commits to disk, publishes to every record, and
-answers. Each side reads the same file, dropped from the page cache before each run; the sides take turns. What each
-side found is compared with what the generator wrote. Our time stops when Match says yes for the last line; the data
-directory is on the same disk as the file. A further line is the replacement of the segment by a file of the same size.
+The peers are those of baseline_bulk.py, unedited: DuckDB reads, validates and counts distinct lines (Polars does the
+same, beyond the bar); pandas with pyroaring also gives ids and makes the set. Ours does all of that, then commits to
+disk, publishes to every record, and answers. Each side reads the same file, dropped from the page cache before each
+run; the sides take turns. What each side found is compared with what the generator wrote. Our time stops when Match
+says yes for the last line; the data directory is on the same disk as the file. A further line is the replacement of
+the segment by a file of the same size.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import baseline_bulk
+from frames import upload_polars
 from recording import BENCHES, keep, print_rounds
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--record", type=Path, default=BENCHES / "record")
     options = parser.parse_args()
-    wrong = {"ours": 0, "duckdb": 0, "pandas": 0}
+    wrong = {"ours": 0, "duckdb": 0, "polars": 0, "pandas": 0}
     rounds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -142,6 +144,7 @@ def measure_round(
                 run("ours replaced", lines, lambda: ours.upload(other, other_last), other, int)
             ours.engine.close()
         run("duckdb", lines, lambda: baseline_bulk.upload_duckdb(path), path, lambda found: found[1])
+        run("polars", lines, lambda: upload_polars(path), path, int)
         if lines == options.pandas_lines:
             side = baseline_bulk.PandasUpload()
             run("pandas", lines, lambda: side.upload("s", path), path, int)
