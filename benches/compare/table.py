@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from typing import TYPE_CHECKING
 
-from bars import WHY, bars, rounds_of, text_of
+from bars import BARS, CITED_AT, CITED_BASELINE_US, CITED_US, WHY, rounds_of, text_of
 
 if TYPE_CHECKING:
     from bars import Bar, Figure, Record
@@ -29,12 +29,6 @@ RECORDS = ROOT / "benches" / "record"
 PAGE = ROOT / "COMPARE.md"
 README = ROOT / "README.md"
 MARKS = ("<!-- figures: written by benches/compare/table.py -->", "<!-- end of the figures -->")
-
-# Microseconds a user on W1 as others measured them for us on the same kind of machine, with the best baseline's time
-# there: neither can be had from a package registry, so they are cited, and scaled by today's baseline.
-CITED = {"Vespa predicate search": 1_830.0, "be_indexer": 5_150.0}
-CITED_BASELINE_US = 153.0
-CITED_AT = "2026-11, 2 cores of an AMD EPYC"
 
 HOW = {
     "mokaccino": "crate 0.9, `optimized()`, one field with a value for each segment: how one would write it",
@@ -93,7 +87,7 @@ def bar_row(bar: Bar, record: Record | None) -> str:
 
 def bars_table(records: dict[str, Record]) -> list[str]:
     """The table of the bars."""
-    rows = [bar_row(bar, records.get(bar.kind)) for bar in bars(CITED["Vespa predicate search"], CITED_BASELINE_US)]
+    rows = [bar_row(bar, records.get(bar.kind)) for bar in BARS]
     return [
         "| bar | operation | segengine | beside it | figure | spread over rounds | needed | |",
         "|---|---|---|---|---|---|---|---|",
@@ -104,7 +98,7 @@ def bars_table(records: dict[str, Record]) -> list[str]:
 def ahead(records: dict[str, Record]) -> list[str]:
     """The bars where what stands beside it is faster or smaller, and why."""
     lines = []
-    for bar in bars(CITED["Vespa predicate search"], CITED_BASELINE_US):
+    for bar in BARS:
         record = records.get(bar.kind)
         figure = bar.read(record) if record else None
         if figure is None or figure.unit != "×" or not figure.beside:
@@ -136,7 +130,7 @@ def peers_table(record: Record | None) -> list[str]:
         low, high = text_of(min(values), "us"), text_of(max(values), "us")
         lines.append(f"| {flag}{title} | {operation} | {text_of(median, 'us')} | {low} – {high} | {ratio} | {how} |")
     best = min(statistics.median(values) for name, values in rounds.items() if name.endswith("match_ids"))
-    for name, cited in CITED.items():
+    for name, cited in CITED_US.items():
         scaled = cited * best / CITED_BASELINE_US
         ratio = scaled / statistics.median(mine["match all"])
         how = f"cited: {text_of(cited, 'us')} beside a baseline of {CITED_BASELINE_US:.0f} µs ({CITED_AT}), scaled"
@@ -301,7 +295,7 @@ def figures(records: dict[str, Record]) -> str:
         "memory of both directions": "memory of both directions",
     }
     lines = [MARKS[0], "| | segengine | beside it |", "|---|---|---|"]
-    for bar in bars(CITED["Vespa predicate search"], CITED_BASELINE_US):
+    for bar in BARS:
         record = records.get(bar.kind)
         figure = bar.read(record) if record and bar.what in wanted else None
         if figure is not None:
