@@ -30,6 +30,21 @@ PAGE = ROOT / "COMPARE.md"
 README = ROOT / "README.md"
 MARKS = ("<!-- figures: written by benches/compare/table.py -->", "<!-- end of the figures -->")
 
+#: Sides that are wrong for themselves alone; any other side of a record is ours, or what a figure rests on.
+PEERS = (
+    "pyroaring offset",
+    "numpy slots",
+    "python sets",
+    "duckdb",
+    "polars",
+    "pandas",
+    "redis",
+    "grpcio",
+    "lucene",
+    "a-tree",
+)
+PEERS += ("mokaccino", "mokaccino-fields")
+
 HOW = {
     "mokaccino": "crate 0.9, `optimized()`, one field with a value for each segment: how one would write it",
     "mokaccino-fields": "the same with a field for each segment, the fastest layout found",
@@ -57,9 +72,10 @@ def machine_of(record: Record) -> str:
     return f"{record['at'][:10]}, {machine['cores']} cores of an {machine['cpu']}"
 
 
-def wrongs(record: Record) -> str:
-    """WRONG with the count of each side that was, or nothing."""
-    sides = [f"WRONG: {side} {count}" for side, count in record.get("wrong", {}).items() if count]
+def wrongs(record: Record, among: set[str] | None = None) -> str:
+    """WRONG with the count of each side that was (of these, or of all), or nothing."""
+    wrong = {side: count for side, count in record.get("wrong", {}).items() if among is None or side in among}
+    sides = [f"WRONG: {side} {count}" for side, count in wrong.items() if count]
     return " · ".join(sides)
 
 
@@ -75,7 +91,9 @@ def bar_row(bar: Bar, record: Record | None) -> str:
     figure = bar.read(record) if record else None
     if record is None or figure is None:
         return f"| {bar.number} | {bar.what} | not measured | | | | {bar.needed()} | – |"
-    wrong = wrongs(record)
+    own = set(record.get("wrong", {})) - set(PEERS)
+    beside = figure.beside.rpartition(": ")[2] + " "  # a side, or a side and its size
+    wrong = wrongs(record, own | {peer for peer in PEERS if beside.startswith(peer + " ")})
     verdict = wrong or ("met" if bar.met(figure) else "**not met**")
     shown = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:,.3g}"
     ratio = f"{shown} {figure.unit}"
