@@ -3,8 +3,9 @@
     python benches/compare/memory.py [--users 1000000] [--record DIR]
 
 One process loads W1 and closes. A second one opens the directory and tells its Pss before and after (mapped files
-included) and the time it took; a third does so without memberships. The difference is what memberships cost, the rest
-what identifiers do. Nothing is being swapped meanwhile.
+included) and the time it took; a third does so with one membership for each identifier, a fourth with nothing at all.
+The difference of the first two is what memberships cost, the rest what identifiers do; the last is told beside it,
+because the pages of the program are in every one of them. Nothing is being swapped meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def pss_bytes() -> int:
 def build(folder: Path, users: int, seed: int) -> dict[str, int]:
     """Load W1 into one directory, and only its identifiers into another."""
     import workload  # noqa: PLC0415
-    from match_w1 import digest_of  # noqa: PLC0415
+    from loaded import digest_of  # noqa: PLC0415
 
     import segengine  # noqa: PLC0415  (a process that only measures must not have it before it looks)
 
@@ -51,6 +52,7 @@ def build(folder: Path, users: int, seed: int) -> dict[str, int]:
             engine.load(
                 segengine.Identifiers("email_md5", digest_of(who)), segments=what, names=named, campaign=campaign
             )
+    segengine.open(folder / "nothing").close()
     return {"identifiers": int(w.U), "memberships": len(w.user_seg)}
 
 
@@ -91,11 +93,14 @@ def main() -> None:
         size = ask("--build", name)
         members = ask("--look", f"{name}/members")
         identifiers = ask("--look", f"{name}/identifiers")
+        nothing = ask("--look", f"{name}/nothing")
     facts = {
         **size,
         "open_s": members["open_s"],
-        "bytes_a_membership": (members["pss_bytes"] - identifiers["pss_bytes"]) / size["memberships"],
+        "bytes_a_membership": (members["pss_bytes"] - identifiers["pss_bytes"])
+        / (size["memberships"] - size["identifiers"]),
         "bytes_an_identifier": identifiers["pss_bytes"] / size["identifiers"],
+        "bytes_an_identifier_over_nothing": (identifiers["pss_bytes"] - nothing["pss_bytes"]) / size["identifiers"],
         "pss_bytes": members["pss_bytes"],
     }
     for fact, value in facts.items():

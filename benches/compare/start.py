@@ -162,11 +162,11 @@ def main() -> None:
 
 def report(options: argparse.Namespace, facts: dict[str, float], rounds: list[dict[str, Any]]) -> None:
     """Print medians with their spread, and keep every round."""
-    wrong = {"ours": sum(found["wrong"] for found in rounds)}
+    wrong = {"first answer": sum(found["wrong"] for found in rounds)}
     named = {True: "files cached", False: "files not cached"}
     lines = {
-        f"ours: {what}, {named[cached]}": [found[what] for found in rounds if found["cached"] is cached]
-        for what in ("import_s", "open_s", "first_answer_s")
+        f"{what}, {named[cached]}": [found[key] for found in rounds if found["cached"] is cached]
+        for what, key in (("first answer", "first_answer_s"), ("open", "open_s"), ("import", "import_s"))
         for cached in (True, False)
     }
     print_rounds(lines, "s", wrong)

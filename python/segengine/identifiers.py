@@ -182,11 +182,11 @@ class Identifiers:
             column.packed = self._matrix[start:stop].tobytes()
         return column
 
-    def sizes(self) -> NDArray[np.int64]:
-        """Return the bytes that each row takes on the wire, its framing included."""
+    def sizes(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Return the bytes that each row from `start` to `stop` takes on the wire, its framing included."""
         if self._matrix is not None:
-            return np.full(len(self._matrix), self._matrix.shape[1], np.int64)
-        return np.fromiter((len(value) + 3 for value in self._list), np.int64, len(self._list))
+            return np.full(len(self._matrix[start:stop]), self._matrix.shape[1], np.int64)
+        return np.array([len(value) + 3 for value in self._list[start:stop]], np.int64)
 
 
 class Texts:
@@ -216,11 +216,10 @@ class Texts:
         """Return the rows from `start` to `stop` as a message."""
         return identity_pb2.IdentifierColumn(texts=self._texts[start:stop])
 
-    def sizes(self) -> NDArray[np.int64]:
-        """Return the bytes that each row takes on the wire at most, its framing included."""
-        return np.fromiter(
-            ((1 if text.isascii() else 4) * len(text) + 3 for text in self._texts), np.int64, len(self._texts)
-        )
+    def sizes(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Return the bytes that each row from `start` to `stop` takes on the wire at most, its framing included."""
+        texts = self._texts[start:stop]
+        return np.array([(1 if text.isascii() else 4) * len(text) + 3 for text in texts], np.int64)
 
 
 Column = Identifiers | Texts
@@ -258,12 +257,12 @@ def spans(*columns: Column) -> Iterator[tuple[int, int]]:
     [(0, 65536), (65536, 70000)]
     """
     total = len(columns[0])
-    ends = np.cumsum(sum((column.sizes() for column in columns), np.zeros(total, np.int64)))
     start = 0
     while start < total:
-        base = int(ends[start - 1]) if start else 0
-        fits = int(np.searchsorted(ends, base + COLUMN_BYTES_MAX, side="right"))
-        stop = min(max(fits, start + 1), start + COLUMN_ROWS_MAX)
+        most = min(start + COLUMN_ROWS_MAX, total)
+        ends = np.cumsum(sum((column.sizes(start, most) for column in columns), np.zeros(most - start, np.int64)))
+        fits = int(np.searchsorted(ends, COLUMN_BYTES_MAX, side="right"))
+        stop = start + max(fits, 1)
         yield start, stop
         start = stop
 

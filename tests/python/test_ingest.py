@@ -12,8 +12,10 @@ import pyarrow as pa
 import pytest
 
 from segengine import Identifiers, InvalidInputError, NotFoundError
+from segengine.identifiers import COLUMN_BYTES_MAX, spans
 from segengine.ingest.links import columns_of
 from segengine.ingest.memberships import memberships_of
+from segengine.ingest.packed import set_packed
 from segengine.ingest.sources import PART_BYTES, source_of
 from segengine.v1 import identity_pb2
 
@@ -228,3 +230,35 @@ def test_a_file_is_closed_after_its_last_part(tmp_path):
         content_of(path)
     after = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     assert after <= before + 1
+
+
+@pytest.mark.parametrize("end", [1, 128, 129, 16_384, 16_385, 1 << 21, 1 << 28, 1 << 32])
+def test_packed_values_are_what_protobuf_writes(end):
+    """A column made to varints is the field that the library makes of its values one by one."""
+    values = np.random.default_rng(end).integers(0, end, 1_000).astype(np.uint32)
+    values[:2] = 0, end - 1
+    packed = identity_pb2.LoadChunk()
+    set_packed(packed, "segments", values[:400])
+    set_packed(packed, "segments", values[400:400])
+    set_packed(packed, "segments", values[400:])
+    assert packed == identity_pb2.LoadChunk(segments=values.tolist())
+
+
+def test_spans_take_as_many_rows_as_bytes_allow():
+    """Rows of a column come in their order, each once, and no part is larger than a message."""
+    column = Identifiers("network", [b"x" * (1 + row * 31 % 900) for row in range(150_000)])
+    parts = list(spans(column))
+    assert [start for start, _ in parts] == [0, *(stop for _, stop in parts[:-1])]
+    assert parts[-1][1] == len(column)
+    assert all(column.sizes(*part).sum() <= COLUMN_BYTES_MAX for part in parts)
+    assert all(column.sizes(start, min(stop + 1, len(column))).sum() > COLUMN_BYTES_MAX for start, stop in parts[:-1])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.int64])
+def test_codes_of_any_integers_name_their_segments(dtype):
+    """Codes are taken as they come, and none of no rows at all."""
+    values = np.arange(48, dtype=np.uint8).reshape(3, 16)
+    codes = np.array([2, 0, 2], dtype)
+    (chunk,) = memberships_of(Identifiers("email_md5", values), segments=codes, names=["a", "b", "c"]).chunks()
+    assert list(chunk.segments) == [2, 0, 2]
+    assert not list(memberships_of(Identifiers("email_md5", values[:0]), segments=codes[:0], names=["a"]).chunks())

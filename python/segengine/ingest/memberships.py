@@ -18,6 +18,7 @@ import numpy as np
 from segengine.errors import InvalidInputError
 from segengine.identifiers import COLUMN_ROWS_MAX, Identifiers, Texts, column_of, spans
 from segengine.ingest import arrow, delimited
+from segengine.ingest.packed import set_packed
 from segengine.v1 import identity_pb2
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Rows:
     """Some pairs: each identifier with the position of its segment in `names`."""
 
     identifiers: Column
-    codes: NDArray[np.int64]
+    codes: NDArray[np.integer[Any]]
     names: Sequence[str]
     seen_days: NDArray[np.int64] | None = None
     left_out: Counter[str] = field(default_factory=Counter)
@@ -71,28 +72,30 @@ class Memberships:
             table = np.zeros(max(used, default=0) + 1, np.uint32)
             for code, position in used.items():
                 table[code] = position
-            segments = table[part.codes]
             left_out = part.left_out
             for start, stop in spans(part.identifiers):
-                yield _message(part, segments, (start, stop), left_out)
+                yield _message(part, table, (start, stop), left_out)
                 left_out = Counter()
             if not len(part.identifiers) and left_out:
-                yield _message(part, segments, (0, 0), left_out)
+                yield _message(part, table, (0, 0), left_out)
 
 
-def _present(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the distinct codes, ascending: they are dense, so counting them takes a tenth of sorting or hashing."""
-    return np.flatnonzero(np.bincount(codes))
+def _present(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return the distinct codes, ascending: they are dense, so marking them takes a tenth of sorting or hashing."""
+    marks = np.zeros(int(codes.max(initial=0)) + 1, bool)
+    marks[codes] = True
+    return np.flatnonzero(marks)
 
 
 def _message(
-    part: Rows, segments: NDArray[np.uint32], span: tuple[int, int], left_out: Counter[str]
+    part: Rows, positions: NDArray[np.uint32], span: tuple[int, int], left_out: Counter[str]
 ) -> identity_pb2.LoadChunk:
+    """Return the pairs of a span; `positions` has the place of each code in the header."""
     start, stop = span
     chunk = identity_pb2.LoadChunk(identifiers=part.identifiers.column(start, stop))
-    chunk.segments.extend(segments[start:stop].tolist())
+    set_packed(chunk, "segments", positions[part.codes[start:stop]])
     if part.seen_days is not None:
-        chunk.seen_days.extend(part.seen_days[start:stop].tolist())
+        set_packed(chunk, "seen_days", part.seen_days[start:stop].astype(np.uint32))
     for reason, count in left_out.items():
         chunk.left_out.add(reason=reason, count=count)
     return chunk
@@ -156,7 +159,7 @@ def _from_columns(
         raise InvalidInputError(
             f"segments goes from {codes.min()} to {codes.max()}, names has {len(names)} entries", field="segments"
         )
-    return Memberships(lambda: [Rows(values, codes.astype(np.int64), names)], list(names))
+    return Memberships(lambda: [Rows(values, codes, names)], list(names))
 
 
 def _from_batch(batch: Mapping[str, arrow.Chunk], kind: str | None, scope: str | None) -> Rows:

@@ -171,6 +171,17 @@ fn assemble(
 
 /// Reads every file that the catalog names.
 pub(super) fn load(folder: &Folder, model: &Model) -> Result<Loaded> {
+    let end = model.identity_runs.values().map(|run| run.count).fold(0, u32::saturating_add);
+    // Two files at a time: all that members need of the identifiers is how many there are.
+    std::thread::scope(|scope| {
+        let versions = scope.spawn(|| load_versions(folder, model, end));
+        let (identity, links) = load_identity(folder, model)?;
+        let versions = versions.join().map_err(|_| Error::internal("the thread that reads the members panicked"))??;
+        Ok(Loaded { identity, links, versions })
+    })
+}
+
+fn load_identity(folder: &Folder, model: &Model) -> Result<(Arc<IdentityTable>, LinkSet)> {
     let identity = Arc::new(IdentityTable::default());
     let mut runs: Vec<_> = model.identity_runs.values().collect();
     runs.sort_by_key(|run| run.first);
@@ -191,8 +202,7 @@ pub(super) fn load(folder: &Folder, model: &Model) -> Result<Loaded> {
         });
     }
     let links = load_links(folder, model, &identity)?;
-    let versions = load_versions(folder, model, identity.len())?;
-    Ok(Loaded { identity, links, versions })
+    Ok((identity, links))
 }
 
 fn load_links(folder: &Folder, model: &Model, identity: &IdentityTable) -> Result<LinkSet> {

@@ -7,7 +7,7 @@
 //!
 //! Costs: 1.3 bytes a membership at 70 of 20,000 slots a profile (`coding`), 4 bytes a profile for the pages' heads, and
 //! what the allocator rounds up (about 7 %); four bytes a slot and a growing vector before took 4.7. Heads come in chunks
-//! of 65,536 profiles, made when first written.
+//! of 262,144 profiles, made when first written.
 //! Invariant 8 is kept by the callers in `memberships`; this file only knows numbers.
 
 mod coding;
@@ -20,10 +20,10 @@ use parking_lot::RwLock;
 use self::page::{PAGE, Page, Workspace};
 use super::transpose::Block;
 
-/// Pages of one chunk (65,536 profiles).
-const CHUNK_PAGES: usize = 1 << 12;
+/// Pages of one chunk (262,144 profiles, 1 MiB of heads).
+const CHUNK_PAGES: usize = 1 << 14;
 /// Chunks that can exist.
-const CHUNKS: usize = 1 << 16;
+const CHUNKS: usize = 1 << 14;
 /// Pages that a walk over all of them looks at in one go.
 const WALK: usize = 32;
 
