@@ -12,7 +12,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use segengine::expression::{Expression, groups};
 use segengine::ids::{AdgroupId, SegmentNumber};
-use segengine::targeting::{AdgroupIndex, PlaneIndex, Scratch};
+use segengine::targeting::{AdgroupIndex, PlaneIndex, Rule, Scratch, SideBySide};
 
 const SEGMENTS: usize = 20_000;
 const ADGROUPS: usize = 100_000;
@@ -124,9 +124,33 @@ fn matching(criterion: &mut Criterion) {
             index.match_candidates(black_box(user), candidates, &mut scratch, &mut out)
         });
     });
+    let long: Vec<Vec<u32>> = (0..512).map(|_| (0..500).map(|_| 1 + random.below(ADGROUPS) as u32).collect()).collect();
+    let mut asked = users.iter().cycle().zip(long.iter().cycle());
+    criterion.bench_function("w1/match_500_candidates", |bencher| {
+        bencher.iter(|| {
+            let (user, candidates) = asked.next().unwrap();
+            out.clear();
+            index.match_candidates(black_box(user), candidates, &mut scratch, &mut out)
+        });
+    });
+    let (mut side_by_side, mut groups) =
+        (SideBySide::default(), users.chunks_exact(64).cycle().zip(candidates.iter().cycle()));
+    criterion.bench_function("w1/match_64_users_50_candidates", |bencher| {
+        bencher.iter(|| {
+            let (group, candidates) = groups.next().unwrap();
+            out.clear();
+            side_by_side.begin(&index);
+            group.iter().for_each(|user| side_by_side.add(user));
+            let mut verdicts = side_by_side.judge(&index, candidates);
+            group.iter().for_each(|_| verdicts.take_next(candidates, &mut out));
+            out.len()
+        });
+    });
+    let changed: Vec<_> = entries().take(PlaneIndex::RECENT).map(|(id, when)| (id, Some(Rule::When(when)))).collect();
     let mut slow = criterion.benchmark_group("w1");
     slow.sample_size(10);
     slow.bench_function("build_100k_adgroups", |bencher| bencher.iter(|| PlaneIndex::build(entries())));
+    slow.bench_function("revise_1024_recent", |bencher| bencher.iter(|| index.revised(&changed)));
     slow.finish();
 }
 

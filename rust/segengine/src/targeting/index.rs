@@ -14,6 +14,7 @@ pub struct Scratch {
     pub(super) planes: Option<Box<Planes>>,
     pub(super) held: Vec<u64>,
     pub(super) asked: Vec<u64>,
+    pub(super) verdicts: Vec<bool>,
 }
 
 impl fmt::Debug for Scratch {

@@ -1,6 +1,7 @@
 //! From a user's segments to adgroups: the index, the programs, the explanation.
 
 mod builder;
+mod candidates;
 pub mod explain;
 mod forms;
 mod index;

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use super::builder;
+use super::candidates::{places, with_held};
 use super::forms::Forms;
 use super::index::{AdgroupIndex, Scratch};
 use super::prepare::Rule;
@@ -21,14 +22,11 @@ use super::sheet::{BLOCK_BITS, Emission, HALFWORD_BITS, Sheet};
 use crate::ids::AdgroupId;
 use crate::limits;
 
-/// Candidates whose programs are prefetched together.
-const TOGETHER: usize = 64;
-
 /// The bit-sliced index.
 #[derive(Debug, Default)]
 pub struct PlaneIndex {
-    base: Arc<Part>,
-    recent: Option<Recent>,
+    pub(super) base: Arc<Part>,
+    pub(super) recent: Option<Recent>,
     /// Adgroups, those that match nobody included.
     len: usize,
     /// One more than the largest segment that any expression names.
@@ -39,21 +37,23 @@ pub struct PlaneIndex {
 
 /// Some adgroups, ready to be asked.
 #[derive(Debug, Default)]
-struct Part {
-    sheets: Vec<Sheet>,
+pub(super) struct Part {
+    pub(super) sheets: Vec<Sheet>,
     programs: ProgramTable,
-    arena: Arena,
+    /// Adgroup → where its truth stands once the planes are combined (see [`super::candidates`]); for the base only.
+    pub(super) places: Vec<u32>,
+    pub(super) arena: Arena,
     len: usize,
     segments_end: usize,
 }
 
 /// The adgroups that changed since the base was built.
 #[derive(Debug)]
-struct Recent {
+pub(super) struct Recent {
     /// One bit an adgroup: the base does not speak for it.
     overridden: Vec<u64>,
     /// One bit a row of each sheet of the base.
-    dead: Vec<Vec<u16>>,
+    pub(super) dead: Vec<Vec<u16>>,
     part: Part,
 }
 
@@ -71,15 +71,17 @@ impl Part {
         }
         let (programs, arena) = builder::programs(&ids, &forms, table);
         let sheets = builder::sheets(&ids, &forms);
-        Self { sheets, programs, arena, len: ids.len(), segments_end: forms.segments_end }
+        let places = Vec::new();
+        Self { sheets, programs, places, arena, len: ids.len(), segments_end: forms.segments_end }
     }
 
     fn heap_bytes(&self) -> usize {
-        self.arena.heap_bytes() + self.programs.heap_bytes() + self.sheets.iter().map(Sheet::heap_bytes).sum::<usize>()
+        let sheets: usize = self.sheets.iter().map(Sheet::heap_bytes).sum();
+        self.arena.heap_bytes() + self.programs.heap_bytes() + self.places.capacity() * 4 + sheets
     }
 
     /// Runs the program of one adgroup.
-    fn judge(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
+    pub(super) fn judge(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
         let offset = self.programs.get(adgroup);
         (offset != ABSENT).then(|| self.arena.run(offset, held))
     }
@@ -90,7 +92,7 @@ impl Part {
 }
 
 impl Recent {
-    fn overrides(&self, adgroup: u32) -> bool {
+    pub(super) fn overrides(&self, adgroup: u32) -> bool {
         self.overridden.get(adgroup as usize / 64).is_some_and(|word| word >> (adgroup % 64) & 1 == 1)
     }
 
@@ -118,7 +120,8 @@ impl PlaneIndex {
     /// [`limits::ADGROUPS`], which the catalog cannot give, are left out: the table of programs is as long as the largest.
     #[must_use]
     pub fn build<'a, R: Into<Rule<'a>>>(adgroups: impl IntoIterator<Item = (AdgroupId, R)>) -> Self {
-        let base = Part::build(adgroups.into_iter(), ProgramTable::dense());
+        let mut base = Part::build(adgroups.into_iter(), ProgramTable::dense());
+        base.places = places(&base.sheets);
         Self { len: base.len, segments_end: base.segments_end, base: Arc::new(base), ..Self::default() }.finished()
     }
 
@@ -171,14 +174,6 @@ impl PlaneIndex {
         self.base.heap_bytes() + recent + self.unknown.capacity() * 4
     }
 
-    /// Asks for the programs of the first candidates, which will be judged soon.
-    pub fn prefetch(&self, candidates: &[u32]) {
-        for &candidate in candidates.iter().take(TOGETHER) {
-            let (part, offset) = self.program(candidate);
-            part.arena.prefetch(offset);
-        }
-    }
-
     /// One more than the largest segment that any expression names.
     pub(super) fn segments_end(&self) -> usize {
         self.segments_end
@@ -219,31 +214,12 @@ impl PlaneIndex {
     }
 
     /// Whose program an adgroup has, and where it begins; [`ABSENT`] when it is not in the index.
-    fn program(&self, adgroup: u32) -> (&Part, u32) {
+    pub(super) fn program(&self, adgroup: u32) -> (&Part, u32) {
         match &self.recent {
             Some(recent) if recent.overrides(adgroup) => (&recent.part, recent.part.programs.get(adgroup)),
             _ => (&self.base, self.base.programs.get(adgroup)),
         }
     }
-}
-
-/// Sets the user's bits in `held`, grown to `segments` bits, runs `judge`, and clears them again.
-fn with_held<T>(held: &mut Vec<u64>, segments: &[u32], bits: usize, judge: impl FnOnce(&[u64]) -> T) -> T {
-    if held.len() * 64 < bits {
-        held.resize(bits.div_ceil(64), 0);
-    }
-    for &segment in segments {
-        if let Some(word) = held.get_mut(segment as usize / 64) {
-            *word |= 1 << (segment % 64);
-        }
-    }
-    let judged = judge(held);
-    for &segment in segments {
-        if let Some(word) = held.get_mut(segment as usize / 64) {
-            *word = 0;
-        }
-    }
-    judged
 }
 
 impl AdgroupIndex for PlaneIndex {
@@ -256,43 +232,7 @@ impl AdgroupIndex for PlaneIndex {
     }
 
     fn match_candidates(&self, segments: &[u32], candidates: &[u32], scratch: &mut Scratch, out: &mut Vec<u32>) -> u32 {
-        let Scratch { held, asked, .. } = scratch;
-        let first = out.len();
-        let mut skipped = 0;
-        with_held(held, segments, self.segments_end, |held| {
-            for some in candidates.chunks(TOGETHER) {
-                let mut programs = [(&*self.base, ABSENT); TOGETHER];
-                for (entry, &candidate) in programs.iter_mut().zip(some) {
-                    *entry = self.program(candidate);
-                    entry.0.arena.prefetch(entry.1);
-                }
-                for (&candidate, (part, offset)) in some.iter().zip(programs) {
-                    if offset == ABSENT {
-                        skipped += 1;
-                    } else if part.arena.run(offset, held) && !ask(asked, candidate) {
-                        out.push(candidate);
-                    }
-                }
-            }
-        });
-        for &adgroup in out.iter().skip(first) {
-            if let Some(word) = asked.get_mut(adgroup as usize / 64) {
-                *word = 0;
-            }
-        }
-        skipped
+        let way = self.cheaper_way(segments, candidates.len());
+        self.match_candidates_by((segments, candidates), way, scratch, out)
     }
-}
-
-/// Whether `candidate` was asked before, and that it is now.
-fn ask(asked: &mut Vec<u64>, candidate: u32) -> bool {
-    let word = candidate as usize / 64;
-    if asked.len() <= word {
-        asked.resize(word + 1, 0);
-    }
-    let Some(word) = asked.get_mut(word) else { return false };
-    let bit = 1 << (candidate % 64);
-    let before = *word & bit != 0;
-    *word |= bit;
-    before
 }

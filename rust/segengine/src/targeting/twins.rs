@@ -1,6 +1,7 @@
 //! The vector code and its portable twin answer alike, on sheets with full, sparse and dead rows, and when one sheet is
-//! not enough.
+//! not enough; so do both ways of judging candidates.
 
+use super::candidates::Way;
 use super::index::Scratch;
 use super::prepare::Rule;
 use super::sheet::Emission;
@@ -58,6 +59,12 @@ fn vectors_and_their_twin_answer_alike() {
                 let fastest = by(index, &users, Emission::Fastest);
                 assert_eq!(fastest, by(index, &users, Emission::Portable), "{adgroups} adgroups, user {users:?}");
                 answers += fastest.len() - 1;
+                let candidates: Vec<u32> = (0..90).map(|_| random.below(adgroups as u64 + 9) as u32).collect();
+                let ways = [Way::Programs, Way::Planes].map(|way| {
+                    let (mut out, mut scratch) = (Vec::new(), Scratch::default());
+                    (index.match_candidates_by((&users, &candidates), way, &mut scratch, &mut out), out)
+                });
+                assert_eq!(ways[0], ways[1], "{adgroups} adgroups, user {users:?}, candidates {candidates:?}");
             }
         }
         assert!(answers > 0, "{adgroups} adgroups: nothing ever matched, so nothing was compared");

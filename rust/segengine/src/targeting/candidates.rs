@@ -1,0 +1,212 @@
+//! Lists of candidates: two ways, and which is cheaper for the user and list at hand.
+//!
+//! * *By programs*: each candidate's program runs on the bit set of the user's segments. What a candidate costs is its
+//!   program's cache misses, prefetched for 64 candidates before the first is judged, and about ten bit tests.
+//! * *By planes*: the sheets are gathered and combined as for all adgroups, and each candidate is one bit to look up. The
+//!   price of a user's postings is paid once, whatever the number of candidates; nothing is emitted, so this is never dearer
+//!   than asking for all adgroups.
+//!
+//! The cut-over compares the two by costs measured on W1 (2-core EPYC): a candidate [`PROGRAM`] by programs and
+//! [`LOOK_UP`] by planes, a posting [`POSTING`], a block of planes [`BLOCK_COST`]. At W1 it lies near 300 candidates.
+
+use super::index::Scratch;
+use super::planes::PlaneIndex;
+use super::program::ABSENT;
+use super::sheet::{BLOCK, HALFWORD_BITS, HALFWORDS, Planes, Sheet};
+
+/// Candidates whose programs are prefetched together.
+pub(super) const TOGETHER: usize = 64;
+/// Costs in hundredths of a nanosecond.
+const PROGRAM: usize = 1_700;
+const LOOK_UP: usize = 350;
+const POSTING: usize = 45;
+const BLOCK_COST: usize = 150;
+
+/// Bits of a place that say where in its sheet an adgroup's truth stands; those above say which sheet.
+const PLACE_BITS: u32 = 20;
+const _: () = assert!(HALFWORDS * HALFWORD_BITS == 1 << PLACE_BITS, "a place has room for every bit of a sheet");
+/// The place of an adgroup that has no row: it matches nobody, or is not in the base.
+const NOWHERE: u32 = u32::MAX;
+
+/// How candidates are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Programs,
+    Planes,
+}
+
+/// Where the truth of each adgroup stands: the bit of its row in the first plane of its bucket.
+pub(super) fn places(sheets: &[Sheet]) -> Vec<u32> {
+    let largest = sheets.iter().flat_map(|sheet| sheet.adgroups.iter().copied()).max();
+    let mut places = vec![NOWHERE; largest.map_or(0, |largest| largest as usize + 1)];
+    for (sheet, number) in sheets.iter().zip(0_u32..) {
+        for bucket in &sheet.buckets {
+            let rows = sheet.adgroups.iter().skip(bucket.first_row).take(bucket.rows);
+            for (&adgroup, bit) in rows.zip(bucket.base * HALFWORD_BITS..) {
+                if let Some(place) = places.get_mut(adgroup as usize) {
+                    *place = number << PLACE_BITS | u32::try_from(bit).unwrap_or_default();
+                }
+            }
+        }
+    }
+    places
+}
+
+impl PlaneIndex {
+    /// The way that costs less for so many candidates of this user.
+    pub(super) fn cheaper_way(&self, segments: &[u32], candidates: usize) -> Way {
+        if candidates <= TOGETHER {
+            return Way::Programs;
+        }
+        let planes: usize = self.base.sheets.iter().map(|sheet| sheet.cost(segments)).sum();
+        if candidates * (PROGRAM - LOOK_UP) <= planes { Way::Programs } else { Way::Planes }
+    }
+
+    /// Asks for the programs of the first candidates, which will be judged soon.
+    pub fn prefetch(&self, candidates: &[u32]) {
+        for &candidate in candidates.iter().take(TOGETHER) {
+            let (part, offset) = self.program(candidate);
+            part.arena.prefetch(offset);
+        }
+    }
+
+    /// As [`super::AdgroupIndex::match_candidates`], in a given way.
+    pub(super) fn match_candidates_by(
+        &self,
+        (segments, candidates): (&[u32], &[u32]),
+        way: Way,
+        scratch: &mut Scratch,
+        out: &mut Vec<u32>,
+    ) -> u32 {
+        let Scratch { held, asked, planes, verdicts } = scratch;
+        let first = out.len();
+        let skipped = with_held(held, segments, self.segments_end(), |held| match way {
+            Way::Programs => self.by_programs(candidates, held, &mut |candidate| {
+                if !ask(asked, candidate) {
+                    out.push(candidate);
+                }
+            }),
+            Way::Planes => {
+                let planes = planes.get_or_insert_with(Planes::new);
+                verdicts.clear();
+                verdicts.resize(candidates.len(), false);
+                let skipped = self.override_verdicts(candidates, held, verdicts);
+                for place in 0..self.base.sheets.len() {
+                    self.read_sheet(place, (segments, candidates), (held, planes), verdicts);
+                }
+                let holding = candidates.iter().zip(verdicts.iter()).filter(|(_, holds)| **holds);
+                out.extend(holding.map(|(candidate, _)| *candidate).filter(|&candidate| !ask(asked, candidate)));
+                skipped
+            }
+        });
+        for &adgroup in out.iter().skip(first) {
+            if let Some(word) = asked.get_mut(adgroup as usize / 64) {
+                *word = 0;
+            }
+        }
+        skipped
+    }
+
+    fn by_programs(&self, candidates: &[u32], held: &[u64], found: &mut impl FnMut(u32)) -> u32 {
+        let mut skipped = 0;
+        for some in candidates.chunks(TOGETHER) {
+            let mut programs = [(&*self.base, ABSENT); TOGETHER];
+            for (entry, &candidate) in programs.iter_mut().zip(some) {
+                *entry = self.program(candidate);
+                entry.0.arena.prefetch(entry.1);
+            }
+            for (&candidate, (part, offset)) in some.iter().zip(programs) {
+                if offset == ABSENT {
+                    skipped += 1;
+                } else if part.arena.run(offset, held) {
+                    found(candidate);
+                }
+            }
+        }
+        skipped
+    }
+
+    /// Judges the candidates that changed lately by their programs, for which the planes of the base do not speak; returns
+    /// how many candidates are not in the index.
+    fn override_verdicts(&self, candidates: &[u32], held: &[u64], verdicts: &mut [bool]) -> u32 {
+        let mut skipped = 0;
+        for (&candidate, verdict) in candidates.iter().zip(verdicts) {
+            match self.program(candidate) {
+                (_, ABSENT) => skipped += 1,
+                (part, offset) if self.is_overridden(candidate) => *verdict = part.arena.run(offset, held),
+                _ => {}
+            }
+        }
+        skipped
+    }
+
+    /// Looks the candidates of one sheet of the base up in its combined planes. The survivors of a sheet that verifies run
+    /// their program.
+    fn read_sheet(
+        &self,
+        place: usize,
+        (segments, candidates): (&[u32], &[u32]),
+        (held, planes): (&[u64], &mut Planes),
+        verdicts: &mut [bool],
+    ) {
+        let Some(sheet) = self.base.sheets.get(place) else { return };
+        sheet.gather_and_combine(segments, planes);
+        for (&candidate, verdict) in candidates.iter().zip(verdicts) {
+            let Some(&found) = self.base.places.get(candidate as usize) else { continue };
+            if found == NOWHERE || found as usize >> PLACE_BITS != place || self.is_overridden(candidate) {
+                continue;
+            }
+            let bit = found as usize % (HALFWORDS * HALFWORD_BITS);
+            let halfword = planes.0.get(bit / HALFWORD_BITS).copied().unwrap_or_default();
+            *verdict = halfword >> (bit % HALFWORD_BITS) & 1 == 1
+                && (!sheet.any_verify || self.base.judge(candidate, held) == Some(true));
+        }
+    }
+
+    fn is_overridden(&self, adgroup: u32) -> bool {
+        self.recent.as_ref().is_some_and(|recent| recent.overrides(adgroup))
+    }
+}
+
+impl Sheet {
+    /// What gathering and combining would cost for a user's segments.
+    fn cost(&self, segments: &[u32]) -> usize {
+        let postings = |&segment: &u32| match self.starts.get(segment as usize..(segment as usize).saturating_add(2)) {
+            Some(&[first, end]) => (end - first) as usize,
+            _ => 0,
+        };
+        segments.iter().map(postings).sum::<usize>() * POSTING + self.halfwords / BLOCK * BLOCK_COST
+    }
+}
+
+/// Sets the user's bits in `held`, grown to `segments` bits, runs `judge`, and clears them again.
+pub(super) fn with_held<T>(held: &mut Vec<u64>, segments: &[u32], bits: usize, judge: impl FnOnce(&[u64]) -> T) -> T {
+    if held.len() * 64 < bits {
+        held.resize(bits.div_ceil(64), 0);
+    }
+    for &segment in segments {
+        if let Some(word) = held.get_mut(segment as usize / 64) {
+            *word |= 1 << (segment % 64);
+        }
+    }
+    let judged = judge(held);
+    for &segment in segments {
+        if let Some(word) = held.get_mut(segment as usize / 64) {
+            *word = 0;
+        }
+    }
+    judged
+}
+
+/// Whether `candidate` was asked before, and that it is now.
+fn ask(asked: &mut Vec<u64>, candidate: u32) -> bool {
+    let word = candidate as usize / 64;
+    if asked.len() <= word {
+        asked.resize(word + 1, 0);
+    }
+    let Some(word) = asked.get_mut(word) else { return false };
+    let bit = 1 << (candidate % 64);
+    let before = *word & bit != 0;
+    *word |= bit;
+    before
+}
