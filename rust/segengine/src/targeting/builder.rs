@@ -96,7 +96,7 @@ fn post(sheet: &mut Sheet, rows: &BucketRows<'_>, forms: &Forms<'_>, mut starts:
     let mut ends = starts.clone();
     for_each_literal(&sheet.buckets, rows, forms, |segment, bit| {
         let (Some(&start), Some(end)) = (starts.get(segment as usize), ends.get_mut(segment as usize)) else { return };
-        let (halfword, mask) = (bit / HALFWORD_BITS as u32, 1 << (bit % HALFWORD_BITS as u32));
+        let (halfword, mask) = (bit / u16::BITS, 1 << (bit % u16::BITS));
         let last = postings.get_mut((*end as usize).wrapping_sub(1)).filter(|_| *end > start);
         match last.filter(|last| **last & u32::from(u16::MAX) == halfword) {
             Some(last) => *last |= mask << HALFWORD_BITS,

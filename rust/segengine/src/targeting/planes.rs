@@ -6,7 +6,7 @@
 //! a small table first, and they stand in small sheets of their own, which each edit builds anew. An edit so costs what the
 //! adgroups that changed lately cost, not what all do; after [`PlaneIndex::RECENT`] of them a new base is due.
 //!
-//! Per request at W1 (70 segments a user): 30 KB of planes are cleared, 6,800 postings ORed, 30 KB combined, 3,400 ids
+//! Per request at W1 (70 segments a user): 30 KB of planes are cleared, 6,800 postings set, 30 KB combined, 3,400 ids
 //! written. A candidate costs two loads that are prefetched for all candidates before the first is judged, and about ten
 //! bit tests.
 
@@ -128,7 +128,7 @@ impl PlaneIndex {
     /// The index over the same base, where `recent` are *all* adgroups that changed since that was built, each once; nothing
     /// stands for one that is no more.
     #[must_use]
-    pub fn revised<'a>(&self, recent: &[(AdgroupId, Option<Rule<'a>>)]) -> Self {
+    pub fn revised(&self, recent: &[(AdgroupId, Option<Rule<'_>>)]) -> Self {
         let base = Arc::clone(&self.base);
         let present = recent.iter().filter_map(|(adgroup, rule)| rule.map(|rule| (*adgroup, rule)));
         let part = Part::build(present, ProgramTable::sparse());

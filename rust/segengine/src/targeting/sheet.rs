@@ -20,7 +20,7 @@
 //! Source: bit-sliced evaluation of conjunctions is O'Neil and Quass, "Improved query performance with variant indexes"
 //! (SIGMOD 1997), applied to the conjunction sizes of Whang et al., "Indexing Boolean expressions" (VLDB 2009).
 
-use super::unsafe_vector as vector;
+use super::unsafe_vector;
 
 /// Halfwords that one sheet may have: what a 16-bit index reaches.
 pub(super) const HALFWORDS: usize = 1 << 16;
@@ -157,7 +157,7 @@ impl Sheet {
     fn gather(&self, segments: &[u32], planes: &mut Planes) {
         for (place, &segment) in segments.iter().enumerate() {
             if let Some(next) = segments.get(place + AHEAD).and_then(|&next| self.starts.get(next as usize)) {
-                vector::prefetch_lines::<4, _>(&self.postings, *next as usize);
+                unsafe_vector::prefetch_lines::<4, _>(&self.postings, *next as usize);
             }
             let segment = segment as usize;
             let Some(&[first, end]) = self.starts.get(segment..segment.saturating_add(2)) else { continue };
@@ -175,7 +175,7 @@ impl Sheet {
         let Some(adgroups) = self.adgroups.get(bucket.first_row..bucket.first_row + bucket.blocks * BLOCK_BITS) else {
             return;
         };
-        if emission == Emission::Fastest && vector::emit(bucket, planes, dead, adgroups, out) {
+        if emission == Emission::Fastest && unsafe_vector::emit(bucket, planes, dead, adgroups, out) {
             return;
         }
         combine(bucket, planes, dead);

@@ -50,17 +50,23 @@ pub(super) fn emit(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &[u3
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
 unsafe fn emit_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &[u32], out: &mut Vec<u32>) {
-    use core::arch::x86_64::*;
-
-    const IOTA: [i8; 64] = {
-        let mut numbers = [0; 64];
-        let mut place = 0;
-        while place < 64 {
-            numbers[place] = place as i8;
-            place += 1;
-        }
-        numbers
+    use core::arch::x86_64::{
+        __m128i, _mm512_add_epi32, _mm512_and_si512, _mm512_andnot_si512, _mm512_castsi512_si128, _mm512_cvtepu8_epi32,
+        _mm512_extracti32x4_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi32,
+        _mm512_storeu_si512, _mm512_test_epi64_mask,
     };
+
+    /// The bytes 0 to 63.
+    const NUMBERS: [u64; 8] = [
+        0x0706_0504_0302_0100,
+        0x0F0E_0D0C_0B0A_0908,
+        0x1716_1514_1312_1110,
+        0x1F1E_1D1C_1B1A_1918,
+        0x2726_2524_2322_2120,
+        0x2F2E_2D2C_2B2A_2928,
+        0x3736_3534_3332_3130,
+        0x3F3E_3D3C_3B3A_3938,
+    ];
     // Each store writes sixteen numbers, however few of them count: room for all rows and one store more.
     out.reserve(bucket.blocks * BLOCK_BITS + 64);
     let start = out.len();
@@ -72,8 +78,8 @@ unsafe fn emit_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &
         unsafe { _mm512_loadu_si512(planes.as_ptr().add(halfword).cast()) }
     };
     // SAFETY: 64 bytes.
-    let iota = unsafe { _mm512_loadu_si512(IOTA.as_ptr().cast()) };
-    for block in 0..bucket.blocks {
+    let every = unsafe { _mm512_loadu_si512(NUMBERS.as_ptr().cast()) };
+    for (block, first_row) in (0..bucket.blocks).zip((0_i32..).step_by(BLOCK_BITS)) {
         let mut matching = load(block * BLOCK);
         for plane in 1..bucket.planes {
             matching = _mm512_and_si512(matching, load((plane * bucket.blocks + block) * BLOCK));
@@ -92,10 +98,10 @@ unsafe fn emit_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &
         let mut words = [0_u64; 8];
         // SAFETY: 64 bytes.
         unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), matching) };
-        for (place, word) in words.into_iter().enumerate() {
+        for (word, row) in words.into_iter().zip((first_row..).step_by(64)) {
             let set = word.count_ones() as usize;
-            let numbers = _mm512_maskz_compress_epi8(word, iota);
-            let first = _mm512_set1_epi32((block * BLOCK_BITS + place * 64) as i32);
+            let numbers = _mm512_maskz_compress_epi8(word, every);
+            let first = _mm512_set1_epi32(row);
             // SAFETY (of the four stores): `count` numbers were written and `set` are to come, at most one for each row
             // so far; a store reaches at most 64 numbers beyond them, which `reserve` made room for.
             let store = |at: usize, numbers: __m128i| unsafe {
