@@ -34,6 +34,7 @@ class Embedded:
     def __init__(self, native: _segengine.Engine, path: str) -> None:
         self.native = native
         self.target = path
+        self.quick_match: Callable[..., _segengine.Match] | None = native.match_one
         self._opened_by = os.getpid()
         self._closing = threading.Lock()
 

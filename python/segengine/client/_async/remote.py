@@ -67,6 +67,7 @@ class AsyncRemote:
 
     def __init__(self, target: str, api_key: str | None, timeout: float) -> None:
         self.target = target
+        self.quick_match: Callable[..., _segengine.Match] | None = None
         self._timeout = timeout
         self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
         # A proxy of the environment is of no use on the way to this machine itself.

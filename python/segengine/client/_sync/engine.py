@@ -109,6 +109,13 @@ class Engine:
         >>> match.adgroups
         array([], dtype=uint32)
         """
+        quick = self._transport.quick_match
+        if quick is not None and context is None:
+            # Text and uint32 arrays need no reading here; what does is refused there, and read below.
+            try:
+                return quick(identifiers, candidates, None, min_revision, self.adgroup_names)
+            except TypeError:  # a block without cost where nothing is raised, unlike contextlib.suppress
+                pass
         return self._transport.match(
             queries.one_user(identifiers),
             queries.candidate_ids(candidates),

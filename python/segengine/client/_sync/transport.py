@@ -25,6 +25,8 @@ class Transport(Protocol):
     """A way to an engine."""
 
     target: str
+    #: Match by the extension itself, where the engine is in this process; what it cannot read is a TypeError.
+    quick_match: Callable[..., _segengine.Match] | None
 
     def unary(self, method: Method[A], request: Message, timeout: float | None = None) -> A:
         """Ask once."""

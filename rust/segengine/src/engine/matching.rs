@@ -266,7 +266,7 @@ impl<'e> Answering<'e> {
             Candidates::Only(candidates) => {
                 let own = self.own(candidates, &mut scratch.candidates);
                 skipped = u32::try_from(candidates.len() - own.len()).unwrap_or(u32::MAX);
-                skipped += index.match_candidates(&scratch.segments, own, &mut scratch.index, &mut scratch.adgroups);
+                skipped += index.match_prefetched(&scratch.segments, own, &mut scratch.index, &mut scratch.adgroups);
             }
         }
         self.keep_shown(first, &mut scratch.adgroups);

@@ -62,6 +62,18 @@ impl PlaneIndex {
         if candidates * (PROGRAM - LOOK_UP) <= planes { Way::Programs } else { Way::Planes }
     }
 
+    /// As [`super::AdgroupIndex::match_candidates`], after [`Self::prefetch`] of the same candidates.
+    pub fn match_prefetched(
+        &self,
+        segments: &[u32],
+        candidates: &[u32],
+        scratch: &mut Scratch,
+        out: &mut Vec<u32>,
+    ) -> u32 {
+        let way = self.cheaper_way(segments, candidates.len());
+        self.match_candidates_by((segments, candidates), way, scratch, out)
+    }
+
     /// Asks for the programs of the first candidates, which will be judged soon.
     pub fn prefetch(&self, candidates: &[u32]) {
         for &candidate in candidates.iter().take(TOGETHER) {
@@ -109,19 +121,17 @@ impl PlaneIndex {
 
     fn by_programs(&self, candidates: &[u32], held: &[u64], found: &mut impl FnMut(u32)) -> u32 {
         let mut skipped = 0;
+        // The first were asked for before the user's record was.
+        let mut coming = candidates.get(TOGETHER..).unwrap_or_default().chunks(TOGETHER);
         for some in candidates.chunks(TOGETHER) {
-            let mut programs = [(&*self.base, ABSENT); TOGETHER];
-            for (entry, &candidate) in programs.iter_mut().zip(some) {
-                *entry = self.program(candidate);
-                entry.0.arena.prefetch(entry.1);
-            }
-            for (&candidate, (part, offset)) in some.iter().zip(programs) {
-                if offset == ABSENT {
-                    skipped += 1;
-                } else if part.arena.run(offset, held) {
-                    found(candidate);
+            for &candidate in some {
+                match self.program(candidate) {
+                    (_, ABSENT) => skipped += 1,
+                    (part, offset) if part.arena.run(offset, held) => found(candidate),
+                    _ => {}
                 }
             }
+            self.prefetch(coming.next().unwrap_or_default());
         }
         skipped
     }

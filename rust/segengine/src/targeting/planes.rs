@@ -92,6 +92,7 @@ impl Part {
 }
 
 impl Recent {
+    #[inline]
     pub(super) fn overrides(&self, adgroup: u32) -> bool {
         self.overridden.get(adgroup as usize / 64).is_some_and(|word| word >> (adgroup % 64) & 1 == 1)
     }
@@ -214,6 +215,7 @@ impl PlaneIndex {
     }
 
     /// Whose program an adgroup has, and where it begins; [`ABSENT`] when it is not in the index.
+    #[inline]
     pub(super) fn program(&self, adgroup: u32) -> (&Part, u32) {
         match &self.recent {
             Some(recent) if recent.overrides(adgroup) => (&recent.part, recent.part.programs.get(adgroup)),
@@ -232,7 +234,7 @@ impl AdgroupIndex for PlaneIndex {
     }
 
     fn match_candidates(&self, segments: &[u32], candidates: &[u32], scratch: &mut Scratch, out: &mut Vec<u32>) -> u32 {
-        let way = self.cheaper_way(segments, candidates.len());
-        self.match_candidates_by((segments, candidates), way, scratch, out)
+        self.prefetch(candidates);
+        self.match_prefetched(segments, candidates, scratch, out)
     }
 }

@@ -71,6 +71,7 @@ impl ProgramTable {
     }
 
     /// Where the program of `adgroup` begins, or [`ABSENT`].
+    #[inline]
     pub(super) fn get(&self, adgroup: u32) -> u32 {
         match self {
             Self::Dense(table) => table.get(adgroup as usize),
@@ -160,6 +161,7 @@ impl Arena {
     }
 
     /// Asks for the program at `offset`, which will run soon.
+    #[inline]
     pub(super) fn prefetch(&self, offset: u32) {
         match self {
             Self::Narrow(words) => prefetch_lines::<1, _>(words, offset as usize),
