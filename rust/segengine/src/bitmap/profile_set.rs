@@ -7,6 +7,10 @@ use super::exchange::decode;
 use crate::error::{Error, Result};
 use crate::ids::{EngineId, LinkEpoch, ProfileId};
 
+/// Ids for each container of 65,536, over all sets of a union, up to which merging sorted arrays was faster: 1,500 to
+/// 3,000 are within 2 % of each other, bits alone take 1.3 times as long at 15 literals of W1.
+const SPARSE_CONTAINER_IDS: u64 = 2_000;
+
 /// Names the engine and link epoch for which a [`ProfileSet`] is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct SetStamp {
@@ -153,15 +157,32 @@ impl ProfileSet {
         Ok(())
     }
 
-    /// The profiles of any of `sets`, all of which are true for `stamp`; writes each container once.
+    /// The profiles of any of `sets`, all of which are true for `stamp`.
+    ///
+    /// Sparse sets are merged one after the other, the smallest first; dense ones in one call, which goes through a bit
+    /// for each possible id of a container and back.
     ///
     /// # Errors
     /// As [`Self::and`].
     pub fn union(stamp: SetStamp, sets: &[&Self]) -> Result<Self> {
-        let empty = Self::new(stamp);
-        sets.iter().try_for_each(|set| empty.check_same(set))?;
-        let bits: Vec<&Bitmap> = sets.iter().map(|set| &set.bits).collect();
-        Ok(Self { bits: Bitmap::fast_or(&bits), stamp })
+        let mut united = Self::new(stamp);
+        sets.iter().try_for_each(|set| united.check_same(set))?;
+        let mut bits: Vec<&Bitmap> = sets.iter().map(|set| &set.bits).collect();
+        let largest = bits.iter().filter_map(|bits| bits.maximum()).max().unwrap_or(0);
+        let ids: u64 = sets.iter().map(|set| set.len()).sum();
+        if ids > SPARSE_CONTAINER_IDS * (u64::from(largest >> 16) + 1) {
+            united.bits = Bitmap::fast_or(&bits);
+            return Ok(united);
+        }
+        bits.sort_by_key(|bits| bits.cardinality());
+        let mut smallest = bits.into_iter();
+        united.bits = match (smallest.next(), smallest.next()) {
+            (Some(one), Some(other)) => one.or(other),
+            (Some(one), None) => one.clone(),
+            _ => return Ok(united),
+        };
+        smallest.for_each(|set| united.bits.or_inplace(set));
+        Ok(united)
     }
 
     /// The profiles of exactly one of the sets.
