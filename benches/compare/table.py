@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from typing import TYPE_CHECKING
 
-from bars import BARS, CITED_AT, CITED_BASELINE_US, CITED_US, WHY, rounds_of, text_of
+from bars import BARS, CITED_AT, CITED_BASELINE_US, CITED_US, WHY, rounds_of, shown, text_of
 
 if TYPE_CHECKING:
     from bars import Bar, Figure, Record
@@ -83,7 +83,7 @@ def spread(figure: Figure) -> str:
     """Least and most of the rounds."""
     if figure.low == figure.high:
         return "one run"
-    return f"{figure.low:,.3g} – {figure.high:,.3g}"
+    return f"{shown(figure.low)} – {shown(figure.high)}"
 
 
 def bar_row(bar: Bar, record: Record | None) -> str:
@@ -94,9 +94,8 @@ def bar_row(bar: Bar, record: Record | None) -> str:
     own = set(record.get("wrong", {})) - set(PEERS)
     beside = figure.beside.rpartition(": ")[2] + " "  # a side, or a side and its size
     wrong = wrongs(record, own | {peer for peer in PEERS if beside.startswith(peer + " ")})
-    verdict = wrong or ("met" if bar.met(figure) else "**not met**")
-    shown = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:,.3g}"
-    ratio = f"{shown} {figure.unit}"
+    verdict = wrong or bar.verdict(figure)
+    ratio = f"{shown(figure.value)} {figure.unit}"
     return (
         f"| {bar.number} | {bar.what} | {figure.ours} | {figure.beside or '–'} | {ratio} | {spread(figure)} "
         f"| {bar.needed()} | {verdict} |"
@@ -121,7 +120,7 @@ def ahead(records: dict[str, Record]) -> list[str]:
         figure = bar.read(record) if record else None
         if figure is None or figure.unit != "×" or not figure.beside:
             continue
-        behind = figure.value < 1 if bar.least is not None else figure.value > 1
+        behind = figure.value < 1 if bar.most is None else figure.value > 1
         if behind:
             reason = WHY.get(bar.what, "not yet understood; the record holds every round")
             lines.append(f"- {bar.what}: {figure.ours} beside {figure.beside}. {reason[0].upper()}{reason[1:]}.")
@@ -140,7 +139,7 @@ def peers_table(record: Record | None) -> list[str]:
         operation = operation.replace("match_ids", "match all")
         median = statistics.median(values)
         ours = mine.get(operation)
-        ratio = f"{median / statistics.median(ours):,.3g}" if ours and title != "ours" else ""
+        ratio = shown(median / statistics.median(ours)) if ours and title != "ours" else ""
         wrong = record["wrong"].get(title, 0)
         users = record.get("peers", {}).get(title, {}).get("users_a_block")
         how = HOW.get(title, "") + (f"; {users} users a round" if users else "")
@@ -152,7 +151,7 @@ def peers_table(record: Record | None) -> list[str]:
         scaled = cited * best / CITED_BASELINE_US
         ratio = scaled / statistics.median(mine["match all"])
         how = f"cited: {text_of(cited, 'us')} beside a baseline of {CITED_BASELINE_US:.0f} µs ({CITED_AT}), scaled"
-        lines.append(f"| {name} | match all | {text_of(scaled, 'us')} | | {ratio:,.3g} | {how} |")
+        lines.append(f"| {name} | match all | {text_of(scaled, 'us')} | | {shown(ratio)} | {how} |")
     lines += [f"| {name} | – | could not be run here | | | {why} |" for name, why in record.get("not_here", {}).items()]
     redis = record.get("peers", {}).get("redis")
     if redis:
@@ -195,6 +194,23 @@ def shapes_table(records: dict[str, Record]) -> list[str]:
             text_of(many, "us") if many else "",
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def sides_table(records: dict[str, Record]) -> list[str]:
+    """Every side of the records that have no table of their own."""
+    lines = ["| record | side | median | spread |", "|---|---|---|---|"]
+    for kind, record in sorted(records.items()):
+        rounds, unit = rounds_of(record)
+        if kind.startswith("match-"):
+            continue
+        for name, values in rounds.items():
+            median = text_of(statistics.median(values), unit)
+            low, high = text_of(min(values), unit), text_of(max(values), unit)
+            lines.append(f"| {kind} | {name} | {median} | {low} – {high} |")
+        for name, value in record.get("facts", {}).items():
+            if isinstance(value, int | float):
+                lines.append(f"| {kind} | {name} | {text_of(value, '')} | |")
     return lines
 
 
@@ -273,6 +289,10 @@ before their clock, and slow ones are asked fewer users of each round, all of th
 
 benches/definitions says what each is.
 
+## Every other side
+
+{sides}
+
 ## Growth
 
 {growth}
@@ -295,6 +315,7 @@ def page(records: dict[str, Record]) -> str:
         "peers": peers_table(records.get("match-W1")),
         "ahead": ahead(records),
         "shapes": shapes_table(records),
+        "sides": sides_table(records),
         "growth": growth_lines(records.get("growth")),
         "equality": equality_lines(records.get("equality")),
         "dates": dates,
