@@ -183,9 +183,9 @@ $(BENCH)/venv/.locked: benches/compare/requirements.txt $(STAMPS)/packages
 	@touch $@
 
 bench-compare: bench-setup ## Matching, edits, reach, uploads, memory, starts and unary calls beside their peers
-	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W1
-	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W8
-	$(BENCH_PYTHON) benches/compare/match_w1.py --definition W6
+	$(BENCH_PYTHON) benches/compare/matching.py --definition W1
+	$(BENCH_PYTHON) benches/compare/matching.py --definition W8
+	$(BENCH_PYTHON) benches/compare/matching.py --definition W6
 	$(BENCH_PYTHON) benches/compare/edits.py
 	$(BENCH_PYTHON) benches/compare/reach.py
 	$(BENCH_PYTHON) benches/compare/upload.py
@@ -194,7 +194,7 @@ bench-compare: bench-setup ## Matching, edits, reach, uploads, memory, starts an
 	$(BENCH_PYTHON) benches/compare/unary.py
 
 bench-quick: bench-setup ## The same on small data, recorded below target only (3 minutes)
-	$(BENCH_PYTHON) benches/compare/match_w1.py --definition quick $(QUICK)
+	$(BENCH_PYTHON) benches/compare/matching.py --definition quick $(QUICK)
 	$(BENCH_PYTHON) benches/compare/edits.py --adgroups 20000 --edits 20 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/reach.py --profiles 200000 --expressions 20 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 $(QUICK)

@@ -283,7 +283,7 @@ BARS = (
         "13",
         "cold start, 10M profiles, 100M memberships",
         "start",
-        value("ours: first_answer_s, files not cached", "s"),
+        value("first answer.*not cached", "s"),
         most=5,
     ),
     Bar("15", "a call through Python beyond its share of a batch", "match-W1", call_overhead, most=1),

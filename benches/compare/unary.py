@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import baseline
 import workload
-from match_w1 import build_engine, digest_of
+from loaded import build_engine, digest_of
 from recording import BENCHES, keep, print_rounds
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Match all adgroups, and candidates, beside the baselines and the peers: one driver, interleaved rounds.
 
-    python benches/compare/match_w1.py [--definition W1] [--seed 7] [--users 200000] [--rounds 5] [--record DIR]
+    python benches/compare/matching.py [--definition W1] [--seed 7] [--users 200000] [--rounds 5] [--record DIR]
 
 Each round draws a block of distinct users that nobody has asked for yet (cold records) and asks every side the same
 block, the sides in turn; slow peers are asked the first users of the block, as many as the definition says. Ours starts
