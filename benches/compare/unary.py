@@ -1,4 +1,4 @@
-"""gRPC unary Match with 50 candidates, beside an empty tonic echo of the same sizes and a grpcio server.
+"""gRPC Match with 50 candidates, beside an empty tonic echo and a grpcio server; MatchBatch beside Match.
 
     python benches/compare/unary.py [--users 200000] [--rounds 5] [--seconds 4] [--record DIR]
 
@@ -6,7 +6,8 @@ Servers run one at a time in processes of their own; the client (rust/segengine-
 made beforehand over bare HTTP/2 connections. Each round asks every server in turn: a closed loop finds the capacity,
 then an open loop at 30 % of that server's own capacity gives its latency. CPU is that of the server's process, from
 /proc, for each answer. Match is asked about the adgroups of W1, each time with another list of candidates; the grpcio
-server answers from SetCandidates of baseline.py. Answers are compared with the oracle before anything is timed.
+server answers from SetCandidates of baseline.py. MatchBatch asks for 64 users with one list of candidates, in the same
+rounds, from the same server and by the same client. Answers are compared with the oracle before anything is timed.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ ROOT = BENCHES.parent
 PATH = "/segengine.v1.Targeting/Match"
 CONNECTIONS, IN_FLIGHT = 4, 16
 CANDIDATES = 50
+BATCH_PATH = "/segengine.v1.Targeting/MatchBatch"
+# A batch is 64 times the work of a call, so fewer of them keep a server busy.
+BATCH_USERS, BATCH_IN_FLIGHT = 64, 4
 
 
 def cpu_seconds(pid: int) -> float:
@@ -83,6 +87,21 @@ def requests(w: workload.Workload, ids: np.ndarray, seed: int, count: int) -> li
     return made
 
 
+def batches(w: workload.Workload, ids: np.ndarray, seed: int, count: int) -> list[tuple[np.ndarray, np.ndarray, bytes]]:
+    """Users, candidates and the encoded request of each of ``count`` batches."""
+    rng = np.random.default_rng(seed + 1)
+    made = []
+    for _ in range(count):
+        users = rng.choice(w.U, BATCH_USERS, replace=False)
+        candidates = rng.choice(w.A, CANDIDATES, replace=False)
+        request = targeting_pb2.MatchBatchRequest(id=1)
+        request.column.kind, request.column.width = 1, 16
+        request.column.packed = digest_of(users).tobytes()
+        request.only.ids.extend(ids[candidates].tolist())
+        made.append((users, candidates, request.SerializeToString()))
+    return made
+
+
 @contextmanager
 def server(command: list[str], target_word: int) -> Iterator[tuple[str, int]]:
     """Run a server; gives its target, read from a word of its first line, and its process id."""
@@ -95,9 +114,12 @@ def server(command: list[str], target_word: int) -> Iterator[tuple[str, int]]:
         process.wait(30)
 
 
-def load(client: Path, target: str, frames: Path, seconds: float, rate: float | None = None) -> dict[str, float]:
-    """Run the load client once."""
-    command = [client, target, frames, CONNECTIONS, IN_FLIGHT, seconds, *([] if rate is None else [rate])]
+def load(
+    client: Path, target: str, frames: Path, seconds: float, rate: float = 0.0, *, batch: bool = False
+) -> dict[str, float]:
+    """Run the load client once: closed loop, or open at a rate."""
+    in_flight = BATCH_IN_FLIGHT if batch else IN_FLIGHT
+    command = [client, target, frames, CONNECTIONS, in_flight, seconds, rate, *([BATCH_USERS] if batch else [])]
     done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
@@ -121,6 +143,44 @@ def measure(
         ("p99 us at 30 %", third["p99_us"]),
     ):
         rounds.setdefault(f"{side}: {name}", []).append(value)
+
+
+def measure_batches(
+    target: str, pid: int, options: Any, rounds: dict[str, list[float]], paths: tuple[Path, Path]
+) -> None:
+    """Users of batches each second, and CPU of the server for each."""
+    client, frames = paths
+    load(client, target, frames, 0.5, batch=True)
+    before = cpu_seconds(pid)
+    full = load(client, target, frames, options.seconds, batch=True)
+    spent = cpu_seconds(pid) - before
+    third = load(client, target, frames, options.seconds, 0.3 * full["rate"], batch=True)
+    if full["failures"] or third["failures"]:
+        sys.exit(f"error: {full['failures'] + third['failures']:.0f} batches failed")
+    for name, value in (
+        ("users/s", full["rate"] * BATCH_USERS),
+        ("server CPU us a user", spent / full["answers"] / BATCH_USERS * 1e6),
+        ("p50 us at 30 %", third["p50_us"]),
+        ("p99 us at 30 %", third["p99_us"]),
+    ):
+        rounds.setdefault(f"batch: {name}", []).append(value)
+
+
+def check_batches(target: str, w: workload.Workload, ids: np.ndarray, made: list[Any]) -> int:
+    """Number of users of batches whose answer differs from the oracle."""
+    wrong = 0
+    with grpc.insecure_channel(target) as channel:
+        call = channel.unary_unary(
+            BATCH_PATH, request_serializer=bytes, response_deserializer=targeting_pb2.MatchBatchResponse.FromString
+        )
+        for users, candidates, encoded in made:
+            answer = call(encoded)
+            for place, user in enumerate(users):
+                holds = set(workload.oracle(w, user).tolist())
+                expected = [int(ids[a]) for a in candidates if a in holds]
+                found = answer.adgroups[answer.offsets[place] : answer.offsets[place + 1]]
+                wrong += list(found) != expected
+    return wrong
 
 
 def check(target: str, w: workload.Workload, ids: np.ndarray, made: list[Any]) -> int:
@@ -188,6 +248,9 @@ def main() -> None:
         made = requests(w, ids, options.seed, 20_000)
         frames = folder / "frames"
         frames.write_bytes(b"".join(struct.pack(">BI", 0, len(encoded)) + encoded for *_, encoded in made))
+        many = batches(w, ids, options.seed, 2_000)
+        batch_frames = folder / "batches"
+        batch_frames.write_bytes(b"".join(struct.pack(">BI", 0, len(encoded)) + encoded for *_, encoded in many))
         python = [sys.executable, __file__, "--serve-baseline", name, "--seed", str(options.seed)]
         python += ["--users", str(options.users), "--adgroups", str(options.adgroups)]
         ours = [str(binaries / "segengine-server"), str(folder / "data"), "--listen", "127.0.0.1:0"]
@@ -197,12 +260,16 @@ def main() -> None:
         for side in ("ours", "grpcio"):
             with server(sides[side], TARGET_WORD[side]) as (target, _):
                 wrong[side] = check(target, w, ids, made[: options.oracle])
+                if side == "ours":
+                    wrong["batch"] = check_batches(target, w, ids, many[: options.oracle // BATCH_USERS + 1])
         for number in range(options.rounds):
             names = list(sides)
             for side in names[number % len(names) :] + names[: number % len(names)]:
                 with server(sides[side], TARGET_WORD[side]) as (target, pid):
                     time.sleep(0.2)
                     measure((side, target, pid), options, rounds, paths)
+                    if side == "ours":
+                        measure_batches(target, pid, options, rounds, (paths[0], batch_frames))
     report(options, rounds, wrong)
 
 
@@ -220,6 +287,9 @@ def report(options: Any, rounds: dict[str, list[float]], wrong: dict[str, int]) 
         "server CPU us, ours - echo": median["ours: server CPU us"] - median["echo: server CPU us"],
         "p50 at 30 %, ours / echo": median["ours: p50 us at 30 %"] / median["echo: p50 us at 30 %"],
     }
+    batch = "batch: users/s"
+    ratios["users/s, batches / unary"] = median[batch] / median["ours: answers/s"]
+    ratios["users/s of batches, millions"] = median[batch] / 1e6
     for name, ratio in ratios.items():
         print(f"{name:44} {ratio:8.2f}")
     facts = {"options": vars(options), "rounds": rounds, "ratios": ratios, "wrong": wrong}
