@@ -3,7 +3,7 @@
     python benches/compare/under_changes.py [--users 1000000] [--rounds 5] [--seconds 4] [--record DIR]
 
 The work is done by rust/segengine-load/examples/under_changes in one process without Python: a reader asks for all
-adgroups of one user after the other, in phases that take turns; beside it runs a writer of 1,000 changes a call, of
+adgroups of one user after the other, in phases that take turns; beside it runs a writer of 2,000 changes a call, of
 edits of an adgroup (each swaps the index), or of new versions of a segment that holds a fifth of all users. Before and
 after, the answers to ``--oracle`` users are compared with the workload's oracle; within every phase with those before.
 """

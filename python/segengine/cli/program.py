@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import segengine
-from segengine.cli import bench, bulk, catalog, questions, segments, targeting, upkeep
+from segengine.cli import bench, bulk, catalog, questions, segments, size, targeting, upkeep
 from segengine.cli.answer import write
 from segengine.cli.command import Data, Outer, Target, command
 from segengine.cli.refusal import FAILED, USAGE, Misuse, refuse
@@ -56,7 +56,7 @@ def _register() -> None:
     for group in (segments.app, catalog.campaigns, catalog.adgroups, catalog.advertisers):
         app.add_typer(group)
     command(app, "target", writes=True)(targeting.target)
-    for module in (questions, bulk, bench, upkeep):
+    for module in (questions, bulk, bench, size, upkeep):
         module.register(app)
 
 

@@ -18,9 +18,9 @@ use segengine::engine::{Candidates, Engine, MatchQuestion, MatchScratch};
 use crate::Users;
 
 const CAMPAIGN: &str = "bench/w1";
-/// Changes of one call; a hundred calls a second make 100,000 changes.
-const CHANGES: usize = 1_000;
-const CALLS_PER_SECOND: f64 = 100.0;
+/// Changes of one call; fifty calls a second make 100,000 changes.
+const CHANGES: usize = 2_000;
+const CALLS_PER_SECOND: f64 = 50.0;
 /// Every tenth call links, the others change members.
 const LINKS_EVERY: usize = 10;
 /// Segments whose members change; no adgroup of the workload reads them.
