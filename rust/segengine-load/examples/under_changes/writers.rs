@@ -23,6 +23,9 @@ const CHANGES: usize = 2_000;
 const CALLS_PER_SECOND: f64 = 50.0;
 /// Every tenth call links, the others change members.
 const LINKS_EVERY: usize = 10;
+/// Of the links of two calls, so many are taken back: visitors gain ids and seldom lose one. To take one back asks for
+/// each segment of the user which of the two it came from, some 100 µs where the sets are in no cache.
+const WITHDRAWN: usize = 100;
 /// Segments whose members change; no adgroup of the workload reads them.
 const CHURNED: usize = 9;
 /// Between two edits or publishes.
@@ -99,11 +102,11 @@ impl House {
         self.engine.change_members(&admin(), &segment(number), users, add, None).unwrap();
     }
 
-    /// Links users to ids of their own, or takes the links back.
-    fn links(&self, from: usize, add: bool) {
+    /// Links users to new ids of their own, or takes such links back.
+    fn links(&self, block: usize, which: std::ops::Range<usize>, add: bool) {
         let mut linking = self.engine.begin_linking(&admin(), add).unwrap();
-        for user in from..from + CHANGES {
-            let other = format!("network:churn-{user}");
+        for user in which {
+            let other = format!("network:churn-{block}-{user}");
             linking.push(self.users.get(user), IdentifierRef::check_text(&other).unwrap());
         }
         linking.finish(None, None).unwrap();
@@ -139,11 +142,12 @@ impl Written {
     }
 }
 
-/// 100,000 changes a second, as far as the engine takes them: each pair of calls adds and takes back.
+/// 100,000 changes a second, as far as the engine takes them: of each pair of calls one adds members and one takes them
+/// back, or both link.
 pub(crate) fn change(house: &House, stop: &AtomicBool) -> Written {
     let (mut written, mut scratch, begun) = (Written::default(), MatchScratch::default(), Instant::now());
     // The compared users are in no block.
-    let blocks = (house.users.len() - crate::COMPARED) / CHANGES;
+    let blocks = (house.users.len() - crate::COMPARED) / CHANGES - 1;
     for call in 0.. {
         let (block, add) = (call / 2, call % 2 == 0);
         if add && stop.load(Ordering::Relaxed) {
@@ -154,7 +158,14 @@ pub(crate) fn change(house: &House, stop: &AtomicBool) -> Written {
         let from = crate::COMPARED + block % blocks * CHANGES;
         let is_link = block % LINKS_EVERY == LINKS_EVERY - 1;
         let number = block % CHURNED;
-        let write = || if is_link { house.links(from, add) } else { house.members(number, from, add) };
+        let write = || match (is_link, add) {
+            (false, _) => house.members(number, from, add),
+            (true, true) => house.links(block, from..from + CHANGES, true),
+            (true, false) => {
+                house.links(block, from..from + WITHDRAWN, false);
+                house.links(block, from + CHANGES..from + 2 * CHANGES - WITHDRAWN, true);
+            }
+        };
         let is_seen = !is_link && number == 0;
         written.write(CHANGES, write, || {
             !is_seen || house.shows(house.users.get(from + CHANGES - 1), house.probe, &mut scratch) == add
