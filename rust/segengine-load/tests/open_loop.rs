@@ -183,7 +183,7 @@ fn a_stopped_run_gives_what_it_has() {
         std::thread::sleep(Duration::from_millis(600));
         stopper.stop();
     });
-    let plan = plan(&target, Pace::Open { per_second: 200.0 }, Duration::from_secs(600));
+    let plan = plan(&target, Pace::Open { per_second: 200.0 }, Duration::from_mins(10));
     let found = run(&plan, &questions(Shape::Unary), &watch).unwrap();
     assert!(found.is_stopped && found.answered > 0 && found.sent < 2_000, "{found:?}");
     assert_eq!(found.failed["NO_ANSWER"] + found.answered, found.sent);
