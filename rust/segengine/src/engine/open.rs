@@ -23,8 +23,8 @@ use super::{Engine, Inner};
 use crate::bitmap::IdentifierSet;
 use crate::catalog::{Catalog, Model, OperationRecord, OperationState, Segment, SegmentState, VersionState, Write};
 use crate::error::{Error, ErrorKind, Result};
-use crate::identity::stored::{IDENTITY_FILE, LINKS_FILE, SEEN_FILE, decode_links, decode_run};
-use crate::identity::{DigestKey, IdentityTable, LinkSet};
+use crate::identity::stored::{IDENTITY_FILE, LINKS_FILE, SEEN_FILE, decode_links};
+use crate::identity::{DigestKey, IdentityTable, LinkSet, Restoring};
 use crate::ids::{EngineId, GenerationNumber, IdentifierId, LinkEpoch};
 use crate::segment::memberships::{Memberships, Pace, VersionMembers};
 use crate::segment::stored::{CHANGE_FILE, MEMBERS_FILE, MembersFile, decode_change};
@@ -182,16 +182,15 @@ pub(super) fn load(folder: &Folder, model: &Model) -> Result<Loaded> {
 }
 
 fn load_identity(folder: &Folder, model: &Model) -> Result<(Arc<IdentityTable>, LinkSet)> {
-    let identity = Arc::new(IdentityTable::default());
+    let mut identity = Restoring::default();
     let mut runs: Vec<_> = model.identity_runs.values().collect();
     runs.sort_by_key(|run| run.first);
     for run in runs {
-        let entries = decode_run(&run.file, &folder.read(&run.file, IDENTITY_FILE)?, run.count)?;
-        if run.first != identity.len() {
-            return Err(Error::corrupted(&run.file, 0, "identity runs do not follow each other"));
-        }
-        identity.append(entries.iter().map(|(digest, kind, day)| (digest, *kind, *day)))?;
+        let mut restoring = identity.run(&run.file, run.first, run.count)?;
+        folder.read_blocks(&run.file, IDENTITY_FILE, &mut |bytes| restoring.take(bytes))?;
+        restoring.end()?;
     }
+    let identity = Arc::new(identity.finish());
     for day in model.seen_days.values() {
         let bytes = folder.read(&day.file, SEEN_FILE)?;
         let seen = IdentifierSet::from_portable(&day.file, &bytes, u64::from(identity.len()))?;

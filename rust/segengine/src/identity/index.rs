@@ -36,6 +36,20 @@ struct Bucket {
     ids: [AtomicU32; PLACES],
 }
 
+/// What a search looks at first.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate {
+    /// An id, or [`u32::MAX`].
+    pub(super) id: u32,
+    /// Whether there is nothing else to look at.
+    pub(super) is_only: bool,
+}
+
+impl Candidate {
+    /// No id, and something else may be to look at.
+    pub(super) const UNKNOWN: Self = Self { id: u32::MAX, is_only: false };
+}
+
 /// Marks each byte of `tags` that equals `tag` by its top bit; a byte right above a marked one may be marked wrongly.
 #[inline]
 const fn marks(tags: u64, tag: u8) -> u64 {
@@ -65,11 +79,16 @@ impl Bucket {
 
     /// The first id with this tag, unlooked at.
     #[inline]
-    fn candidate(&self, tag: u8) -> u32 {
-        let low = marks(self.tags[0].load(Ordering::Acquire), tag);
-        let high = marks(self.tags[1].load(Ordering::Acquire) & HIGH_TAGS, tag);
-        let place = if low == 0 { 8 + high.trailing_zeros() / 8 } else { low.trailing_zeros() / 8 };
-        self.ids.get(place as usize).map_or(u32::MAX, |id| id.load(Ordering::Relaxed))
+    fn candidate(&self, tag: u8) -> Candidate {
+        let (low, high) = (self.tags[0].load(Ordering::Acquire), self.tags[1].load(Ordering::Acquire));
+        let (in_low, in_high) = (marks(low, tag), marks(high & HIGH_TAGS, tag));
+        let place = if in_low == 0 { 8 + in_high.trailing_zeros() / 8 } else { in_low.trailing_zeros() / 8 };
+        let high_others = if in_low == 0 { in_high & in_high.wrapping_sub(1) } else { in_high };
+        let others = (in_low & in_low.wrapping_sub(1)) | high_others;
+        Candidate {
+            id: self.ids.get(place as usize).map_or(u32::MAX, |id| id.load(Ordering::Relaxed)),
+            is_only: others == 0 && high & WENT_ON == 0,
+        }
     }
 
     /// Puts an id into a free place; false, and remembered, when there is none. There is one writer.
@@ -160,19 +179,22 @@ impl Shard {
         None
     }
 
-    /// What [`Self::find`] looks at first, or any number: asked ahead for many digests, the lines come together.
+    /// What [`Self::find`] looks at first: asked ahead for many digests, the lines come together.
     #[inline]
-    pub(super) fn candidate(&self, halves: Halves) -> u32 {
-        self.buckets.get(self.home(halves)).map_or(u32::MAX, |bucket| bucket.candidate(tag_of(halves)))
+    pub(super) fn candidate(&self, halves: Halves) -> Candidate {
+        self.buckets.get(self.home(halves)).map_or(Candidate::UNKNOWN, |bucket| bucket.candidate(tag_of(halves)))
     }
 
     /// Puts in an id that is not there yet; the caller saw to room.
     pub(super) fn insert(&self, halves: Halves, id: u32) {
         let (home, tag) = (self.home(halves), tag_of(halves));
-        let (before, after) = self.buckets.split_at_checked(home).unwrap_or_default();
-        let put = after.iter().chain(before).any(|bucket| bucket.put(tag, id));
-        debug_assert!(put, "a shard was filled past its room");
-        self.length.fetch_add(1, Ordering::Relaxed);
+        let at_home = self.buckets.get(home).is_some_and(|bucket| bucket.put(tag, id));
+        if !at_home {
+            let (before, after) = self.buckets.split_at_checked(home + 1).unwrap_or_default();
+            let put = after.iter().chain(before).any(|bucket| bucket.put(tag, id));
+            debug_assert!(put, "a shard was filled past its room");
+        }
+        self.length.store(self.length.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     /// The same ids with room for `more`.
@@ -257,6 +279,34 @@ mod tests {
             }
             prop_assert_eq!(shard.len(), map.len());
         }
+    }
+
+    /// Where a candidate is the only one, it is all that a search would find.
+    #[test]
+    fn an_only_candidate_is_all_there_is() {
+        let digests: Vec<Halves> = (0_u64..40).map(|number| [number << 50, number % 5]).collect();
+        let mut only = 0;
+        // Crowded, so that ids go on to other buckets, and with room.
+        for room in [40, 80] {
+            let shard = Shard::with_room(room);
+            (0_u32..).zip(&digests).for_each(|(id, halves)| shard.insert(*halves, id));
+            for halves in digests.iter().chain(&[[0, 77], [39 << 50, 78]]) {
+                let mut looked_at = Vec::new();
+                shard.find(*halves, |id| {
+                    looked_at.push(id);
+                    false
+                });
+                let candidate = shard.candidate(*halves);
+                if candidate.id != u32::MAX {
+                    assert_eq!(Some(&candidate.id), looked_at.first());
+                }
+                if candidate.is_only {
+                    assert_eq!(looked_at.len(), usize::from(candidate.id != u32::MAX));
+                    only += 1;
+                }
+            }
+        }
+        assert!(only > 0);
     }
 
     /// Marks stand at least where a byte equals, and the lowest mark is always right.

@@ -11,12 +11,14 @@ pub mod hex;
 pub mod identifier;
 mod index;
 mod links;
+mod restoring;
 pub mod stored;
 mod table;
 
 pub use digest::{Digest, DigestKey};
 pub use identifier::{Identifier, IdentifierProblem, IdentifierRef, Kind};
 pub use links::{LinkSet, Regrouping};
+pub use restoring::{Restoring, RestoringRun};
 pub use table::{IdentityTable, Newcomers};
 pub(crate) use table::{on_threads, order_of, threads_for};
 

@@ -4,7 +4,8 @@
 //! identity run   count × 16 bytes of digest · count × u8 kind · count × u16 last day seen
 //! link run       count × (u8 1 = linked, 0 = withdrawn · u32 · u32)
 //! ```
-//! Both are read back to the last byte or refused; the framed file around them has its own checksums.
+//! Both are read back to the last byte or refused ([`super::Restoring`] reads runs); the framed file around them has its
+//! own checksums.
 
 use super::digest::Digest;
 use super::identifier::Kind;
@@ -17,6 +18,9 @@ pub const IDENTITY_FILE: u16 = 3;
 pub const LINKS_FILE: u16 = 4;
 /// The kind of file that holds the identifiers last seen on one day, as a portable set.
 pub const SEEN_FILE: u16 = 5;
+
+/// Bytes of a run for one identifier.
+pub(super) const RUN_ENTRY_BYTES: usize = 16 + 1 + 2;
 
 /// What a run says of one identifier.
 pub type Entry = (Digest, Kind, u16);
@@ -35,7 +39,7 @@ pub struct LinkStep {
 /// The bytes of an identity run.
 #[must_use]
 pub fn encode_run(entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(entries.len() * 19);
+    let mut bytes = Vec::with_capacity(entries.len() * RUN_ENTRY_BYTES);
     entries.iter().for_each(|(digest, _, _)| bytes.extend_from_slice(&digest.0));
     bytes.extend(entries.iter().map(|(_, kind, _)| kind.number()));
     entries.iter().for_each(|(_, _, day)| bytes.extend_from_slice(&day.to_le_bytes()));
@@ -90,26 +94,6 @@ fn repeated(block: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
     whole.chain(block.get(..bytes % block.len().max(1)))
 }
 
-/// Reads an identity run of `count` identifiers from the file `name`.
-///
-/// # Errors
-/// `Corrupted` with the byte where it stops making sense.
-pub fn decode_run(name: &str, bytes: &[u8], count: u32) -> Result<Vec<Entry>> {
-    let count = count as usize;
-    let wrong = |at: usize, what: &str| Error::corrupted(name, at as u64, what);
-    if bytes.len() != count * 19 {
-        return Err(wrong(bytes.len(), "it holds another number of identifiers than the catalog says"));
-    }
-    let (digests, rest) = bytes.split_at(count * 16);
-    let (kinds, days) = rest.split_at(count);
-    let rows = digests.as_chunks::<16>().0.iter().zip(kinds).zip(days.as_chunks::<2>().0).enumerate();
-    rows.map(|(place, ((digest, kind), day))| {
-        let kind = Kind::from_number(u32::from(*kind)).ok_or_else(|| wrong(count * 16 + place, "no such kind"))?;
-        Ok((Digest(*digest), kind, u16::from_le_bytes(*day)))
-    })
-    .collect()
-}
-
 /// The bytes of a link run.
 #[must_use]
 pub fn encode_links(steps: &[LinkStep]) -> Vec<u8> {
@@ -152,13 +136,7 @@ mod tests {
     #[test]
     fn runs_read_back_and_are_refused_when_cut_or_changed() {
         let entries = vec![(Digest([1; 16]), Kind::EmailMd5, 0), (Digest([2; 16]), Kind::Network, 20_000)];
-        let bytes = encode_run(&entries);
-        assert_eq!(decode_run("f", &bytes, 2).unwrap(), entries);
-        assert!(decode_run("f", &bytes, 1).is_err());
-        let mut wrong = bytes;
-        wrong[33] = 99;
-        assert!(decode_run("f", &wrong, 2).unwrap_err().message().contains("byte 33"));
-
+        assert_eq!(encode_run(&entries).len(), 2 * RUN_ENTRY_BYTES);
         let many = vec![[1; 16]; 70_000];
         let groups: [(Kind, &[[u8; 16]]); 3] =
             [(Kind::EmailMd5, &many), (Kind::EmailMd5, &[[2; 16], [3; 16]]), (Kind::EmailSha256, &[[4; 16]; 5])];

@@ -19,7 +19,7 @@ use arc_swap::ArcSwap;
 use super::columns::{Columns, Halves};
 use super::digest::Digest;
 use super::identifier::Kind;
-use super::index::{Index, SHARDS, Shard, shard_of};
+use super::index::{Candidate, Index, SHARDS, Shard, shard_of};
 use crate::error::{Error, Result};
 use crate::ids::{IdentifierId, ProfileId};
 use crate::limits;
@@ -94,16 +94,20 @@ impl IdentityTable {
                 count += 1;
             }
             // Three passes, so that no search waits for the one before.
-            let mut candidates = [u32::MAX; TOGETHER];
+            let mut candidates = [Candidate::UNKNOWN; TOGETHER];
             for (candidate, halves) in candidates.iter_mut().zip(&wanted).take(count) {
-                *candidate = index.shard(*halves).map_or(u32::MAX, |shard| shard.candidate(*halves));
+                *candidate = index.shard(*halves).map_or(Candidate::UNKNOWN, |shard| shard.candidate(*halves));
             }
             let mut right = [false; TOGETHER];
             for ((right, candidate), halves) in right.iter_mut().zip(&candidates).zip(&wanted).take(count) {
-                *right = self.columns.halves(*candidate) == Some(*halves);
+                *right = candidate.id != u32::MAX && self.columns.halves(candidate.id) == Some(*halves);
             }
             for ((right, candidate), halves) in right.iter().zip(&candidates).zip(&wanted).take(count) {
-                take(if *right { Some(IdentifierId(*candidate)) } else { self.find_in(&index, *halves) });
+                take(match (right, candidate.is_only) {
+                    (true, _) => Some(IdentifierId(candidate.id)),
+                    (false, true) => None,
+                    (false, false) => self.find_in(&index, *halves),
+                });
             }
             if count < TOGETHER {
                 return;
@@ -139,22 +143,57 @@ impl IdentityTable {
             .filter(|&end| end <= limits::IDENTIFIERS)
             .ok_or_else(|| Error::limit("identifiers", end, u64::from(limits::IDENTIFIERS), "identifiers"))?;
         self.columns.write(first, entries.map(|(digest, kind, day)| (halves(&digest), kind.number(), day)));
-        let ids = self.by_shard(first..end);
+        Ok(self.prepare_ids(first, end))
+    }
+
+    /// As [`Self::prepare`], where the columns are written.
+    pub(super) fn prepare_ids(&self, first: u32, end: u32) -> Newcomers {
         let index = self.index.load();
-        let (mut too_small, mut others) = (Vec::new(), Vec::new());
-        for ids in ids.chunk_by(|&one, &other| self.shard_of_id(one) == self.shard_of_id(other)) {
-            let number = ids.first().map_or(0, |&id| self.shard_of_id(id));
-            match index.numbered(number) {
-                Some(shard) if !shard.fits(ids.len()) => too_small.push((number, shard, ids)),
-                _ => others.extend_from_slice(ids),
+        let mut more = vec![0_usize; SHARDS];
+        for id in first..end {
+            if let Some(more) = more.get_mut(self.shard_of_id(id)) {
+                *more += 1;
             }
         }
-        let grown = on_threads(threads_for(ids.len()), too_small, |(number, shard, ids)| {
-            let grown = shard.grown(ids.len().max(shard.len() / 6), |id| self.halves_of(id));
-            ids.iter().for_each(|&id| grown.insert(self.halves_of(id), id));
-            (number, grown)
+        let too_small = more.iter().enumerate().filter_map(|(number, &more)| {
+            let shard = index.numbered(number).filter(|shard| more > 0 && !shard.fits(more))?;
+            Some((number, shard, more.max(shard.len() / 6)))
         });
-        Ok(Newcomers { first, end, grown, others })
+        let threads = threads_for((end - first) as usize);
+        let grown = on_threads(threads, too_small.collect(), |(number, shard, more)| {
+            (number, shard.grown(more, |id| self.halves_of(id)))
+        });
+        let mut aside: Vec<Option<&Shard>> = vec![None; SHARDS];
+        for (number, shard) in &grown {
+            if let Some(place) = aside.get_mut(*number) {
+                *place = Some(shard);
+            }
+        }
+        // Each thread reads all ids and takes those of its shards: nothing is sorted, and nothing held.
+        let shares = aside.chunks(SHARDS.div_ceil(threads)).enumerate().collect();
+        let inserted = on_threads(threads, shares, |(number, shards)| {
+            let first_shard = number * SHARDS.div_ceil(threads);
+            let mut inserted = 0_usize;
+            for id in first..end {
+                let halves = self.halves_of(id);
+                let place = shard_of(halves).checked_sub(first_shard);
+                if let Some(Some(shard)) = place.and_then(|place| shards.get(place)) {
+                    shard.insert(halves, id);
+                    inserted += 1;
+                }
+            }
+            inserted
+        });
+        let mut others = Vec::new();
+        if inserted.iter().sum::<usize>() < (end - first) as usize {
+            others.extend((first..end).filter(|&id| matches!(aside.get(self.shard_of_id(id)), Some(None))));
+        }
+        Newcomers { first, end, grown, others }
+    }
+
+    /// The columns, for what reads them from files.
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// Lets identifiers be found, and returns the first of their ids.
@@ -172,30 +211,6 @@ impl IdentityTable {
             self.index.store(Arc::new(index.with(grown)));
         }
         IdentifierId(first)
-    }
-
-    /// The ids of a range by their shards, each shard's ascending.
-    fn by_shard(&self, range: std::ops::Range<u32>) -> Vec<u32> {
-        let mut ends = [0_usize; SHARDS];
-        for id in range.clone() {
-            if let Some(end) = ends.get_mut(self.shard_of_id(id)) {
-                *end += 1;
-            }
-        }
-        let mut start = 0;
-        for end in &mut ends {
-            start += std::mem::replace(end, start);
-        }
-        let mut ids = vec![0; range.len()];
-        for id in range {
-            if let Some(end) = ends.get_mut(self.shard_of_id(id)) {
-                if let Some(place) = ids.get_mut(*end) {
-                    *place = id;
-                }
-                *end += 1;
-            }
-        }
-        ids
     }
 
     fn shard_of_id(&self, id: u32) -> usize {
@@ -242,6 +257,16 @@ impl IdentityTable {
     #[must_use]
     pub fn seen_day(&self, id: IdentifierId) -> u16 {
         self.columns.seen_day(id.0).map_or(0, |day| day.load(Ordering::Relaxed))
+    }
+
+    /// Calls `visit` with each id below `end` that was seen on `oldest` or later.
+    pub fn for_each_seen(&self, oldest: u16, end: u32, mut visit: impl FnMut(IdentifierId, Kind)) {
+        // 0 is the day of those that were never seen.
+        self.columns.for_each_seen(oldest.max(1), end, |id, kind| {
+            if let Some(kind) = Kind::from_number(u32::from(kind)) {
+                visit(IdentifierId(id), kind);
+            }
+        });
     }
 
     /// Notes that `id` was seen on `day`; true when that is later than before. Lock-free; most calls only read.
@@ -341,6 +366,21 @@ mod tests {
         }
         table.set_profile(IdentifierId(700), ProfileId(700));
         assert_eq!(table.profile(IdentifierId(700)).0, 700);
+    }
+
+    /// What was seen is found with its kind, up to the end that is asked for.
+    #[test]
+    fn the_seen_are_visited() {
+        let table = IdentityTable::default();
+        let digests: Vec<Digest> = (0..70_000).map(digest).collect();
+        let day = |id: u32| if id % 3 == 0 { 0 } else { (id % 100) as u16 };
+        table.append(digests.iter().zip(0..70_000_u32).map(|(digest, id)| (digest, Kind::Device, day(id)))).unwrap();
+        for (oldest, end) in [(0, 70_000), (50, 69_999), (99, 65), (1, 0)] {
+            let mut seen = Vec::new();
+            table.for_each_seen(oldest, end, |id, kind| seen.push((id.0, kind)));
+            let expected = (0..end).filter(|&id| day(id) > 0 && day(id) >= oldest).map(|id| (id, Kind::Device));
+            assert!(seen.into_iter().eq(expected), "from {oldest} below {end}");
+        }
     }
 
     /// Many newcomers go the same way on several threads.

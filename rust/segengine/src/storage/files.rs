@@ -122,16 +122,29 @@ impl Folder {
     /// # Errors
     /// `Corrupted` with file and byte, also for a missing file; `Storage` when the disk refuses.
     pub fn read(&self, name: &str, kind: u16) -> Result<Vec<u8>> {
+        let mut payload = Vec::new();
+        self.read_blocks(name, kind, &mut |block| {
+            payload.extend_from_slice(block);
+            Ok(())
+        })?;
+        Ok(payload)
+    }
+
+    /// As [`Self::read`], block by block: the file is whole, and the right one, only when this returns.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and what `each` says.
+    pub fn read_blocks(&self, name: &str, kind: u16, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let mut file = self.directory.open(name).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::corrupted(name, 0, "the catalog names this file, but it is gone"),
             _ => Error::storage(format_args!("read {}", self.path().join(name).display()), error),
         })?;
-        let payload = framed::read_from(name, kind, &mut file)?;
+        let read = framed::read_blocks(name, kind, &mut file, each)?;
         match committed(name) {
-            Some((length, checksum)) if length != payload.len() as u64 || checksum != crc32c::crc32c(&payload) => {
+            Some(committed) if committed != read => {
                 Err(Error::corrupted(name, 0, "the file is whole, but not the one that was committed under this name"))
             }
-            _ => Ok(payload),
+            _ => Ok(()),
         }
     }
 

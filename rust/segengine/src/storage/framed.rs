@@ -108,25 +108,47 @@ pub fn decode(name: &str, kind: u16, bytes: &[u8]) -> Result<Vec<u8>> {
 /// # Errors
 /// `Corrupted` with file and byte; `FailedPrecondition` for a newer format; `Storage` when the disk refuses.
 pub fn read_from(name: &str, kind: u16, source: &mut dyn Read) -> Result<Vec<u8>> {
+    let mut payload = Vec::new();
+    read_blocks(name, kind, source, &mut |block| {
+        payload.extend_from_slice(block);
+        Ok(())
+    })?;
+    Ok(payload)
+}
+
+/// As [`read_from`], block by block, so that the payload is never held whole. Only when this returns is it known that
+/// nothing is missing. Returns the length and the checksum of the payload.
+///
+/// # Errors
+/// As [`read_from`], and what `each` says.
+pub fn read_blocks(
+    name: &str,
+    kind: u16,
+    source: &mut dyn Read,
+    each: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<(u64, u32)> {
     let mut reader = Reader { name, source, at: 0 };
     reader.header(kind)?;
-    let mut payload = Vec::new();
+    let (mut block, mut bytes, mut checksum) = (Vec::new(), 0, 0);
     loop {
         let start = reader.at;
         let length = u32::from_le_bytes(reader.array("a block's length")?) as usize;
         if length == 0 {
-            reader.footer(start, &payload)?;
-            return Ok(payload);
+            reader.footer(start, bytes, checksum)?;
+            return Ok((bytes, checksum));
         }
         if length > BLOCK {
             return Err(Error::corrupted(name, start, format_args!("a block of {length} bytes")));
         }
         let check = u32::from_le_bytes(reader.array("a block's checksum")?);
-        let before = payload.len();
-        reader.take(length, &mut payload, "a block")?;
-        if crc32c::crc32c(payload.get(before..).unwrap_or_default()) != check {
+        block.clear();
+        reader.take(length, &mut block, "a block")?;
+        if crc32c::crc32c(&block) != check {
             return Err(Error::corrupted(name, start, "the block's checksum does not match"));
         }
+        bytes += length as u64;
+        checksum = crc32c::crc32c_combine(checksum, check, length);
+        each(&block)?;
     }
 }
 
@@ -187,9 +209,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn footer(&mut self, start: u64, payload: &[u8]) -> Result<()> {
+    fn footer(&mut self, start: u64, bytes: u64, checksum: u32) -> Result<()> {
         let rest: [u8; 16] = self.array("the footer")?;
-        if footer(payload.len() as u64, crc32c::crc32c(payload)).get(4..) != Some(rest.as_slice()) {
+        if footer(bytes, checksum).get(4..) != Some(rest.as_slice()) {
             return Err(Error::corrupted(self.name, start, "the footer does not match the blocks"));
         }
         let end = self.at;
