@@ -191,8 +191,8 @@ bench-compare: bench-setup ## Matching, edits, reach, uploads, memory, starts an
 	$(BENCH_PYTHON) benches/compare/upload.py
 	$(BENCH_PYTHON) benches/compare/memory.py
 	$(BENCH_PYTHON) benches/compare/start.py
-	$(BENCH_PYTHON) benches/compare/unary.py
-	$(BENCH_PYTHON) benches/compare/under_changes.py
+	$(BENCH_PYTHON) benches/compare/unary.py --seconds 3
+	$(BENCH_PYTHON) benches/compare/under_changes.py --seconds 3
 
 bench-quick: bench-setup ## The same on small data, recorded below target only (3 minutes)
 	$(BENCH_PYTHON) benches/compare/matching.py --definition quick $(QUICK)
@@ -201,8 +201,8 @@ bench-quick: bench-setup ## The same on small data, recorded below target only (
 	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/memory.py --users 100000 $(QUICK)
 	$(BENCH_PYTHON) benches/compare/start.py --profiles 500000 --rounds 1 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 2 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/under_changes.py --users 100000 --adgroups 20000 --rounds 2 --seconds 2 $(QUICK)
+	$(BENCH_PYTHON) benches/compare/unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 1 $(QUICK)
+	$(BENCH_PYTHON) benches/compare/under_changes.py --users 100000 --adgroups 20000 --rounds 2 --seconds 1 $(QUICK)
 
 bench-growth: bench-setup ## Time and memory against adgroups, segments, segments a user, profiles; curves into docs/growth
 	$(BENCH_PYTHON) benches/compare/growth.py
