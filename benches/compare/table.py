@@ -219,7 +219,7 @@ def growth_lines(record: Record | None) -> list[str]:
     if record is None:
         return ["Not measured."]
     lines = [
-        "Log-log slopes: 1 is proportional. Times of a request are processor time; memory is that of the whole process.",
+        "Log-log slopes: 1 is proportional. Times of a request are processor time, memory is the whole process.",
         "",
         "| against | from | to | what | slope |",
         "|---|---|---|---|---|",
