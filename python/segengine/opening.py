@@ -133,7 +133,7 @@ def connect(target: str, *, api_key: str | None = None, timeout: float = TIMEOUT
     Parameters
     ----------
     target : str
-        ``host:port``.
+        ``host:port``, or ``unix:PATH`` for the socket of a server on this machine.
     api_key : str, optional
         Sent with every call as ``authorization: Bearer …``.
     timeout : float

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -99,6 +100,58 @@ def test_each_way_to_ask(run, target, shape):
     row = out.splitlines()[-1] if "late" not in out.splitlines()[-1] else out.splitlines()[-2]
     assert row.startswith(target)
     assert row.endswith(" 0")
+
+
+def passed_on(source, to):
+    """Pass bytes on until one side closes."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            to.sendall(data)
+    for one in (source, to):
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def unix(target, tmp_path):
+    """Return a unix socket that leads to the server."""
+    path = str(tmp_path / "s.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    host, _, port = target.rpartition(":")
+    opened, threads = [], []
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                near = listener.accept()[0]
+                far = socket.create_connection((host, int(port)))
+                opened.extend((near, far))
+                for pair in ((near, far), (far, near)):
+                    threads.append(threading.Thread(target=passed_on, args=pair))
+                    threads[-1].start()
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    yield f"unix:{path}"
+    listener.shutdown(socket.SHUT_RDWR)
+    accepting.join()
+    listener.close()
+    for one in opened:
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
+        thread.join()
+    for one in opened:
+        one.close()
+
+
+def test_a_unix_socket_is_a_target(run, unix):
+    """Client and generator both reach a server through a unix socket."""
+    code, out, err = run("--target", unix, "--rate", 100, "--duration", "500ms", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["runs"][0]["answered"] == 50
 
 
 def test_a_capacity_is_found_and_run(run, target):

@@ -57,7 +57,7 @@ class AsyncRemote:
     Parameters
     ----------
     target : str
-        ``host:port``.
+        ``host:port``, or ``unix:PATH``.
     api_key : str, optional
         Sent with every call as ``authorization: Bearer …``.
     timeout : float
@@ -72,7 +72,9 @@ class AsyncRemote:
         self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
         # A proxy of the environment is of no use on the way to this machine itself.
         proxy = () if not target.startswith(_LOOPBACK) else (("grpc.enable_http_proxy", 0),)
-        self._channel = AsyncChannels.insecure(target, [*_OPTIONS, *proxy])
+        # gRPC would name the path of a unix socket as the authority, which HTTP/2 servers refuse.
+        socket = (("grpc.default_authority", "localhost"),) if target.startswith("unix:") else ()
+        self._channel = AsyncChannels.insecure(target, [*_OPTIONS, *proxy, *socket])
         self._gate = AsyncGate()
 
     async def check(self) -> None:
