@@ -373,7 +373,7 @@ mod tests {
     fn the_seen_are_visited() {
         let table = IdentityTable::default();
         let digests: Vec<Digest> = (0..70_000).map(digest).collect();
-        let day = |id: u32| if id % 3 == 0 { 0 } else { (id % 100) as u16 };
+        let day = |id: u32| if id.is_multiple_of(3) { 0 } else { (id % 100) as u16 };
         table.append(digests.iter().zip(0..70_000_u32).map(|(digest, id)| (digest, Kind::Device, day(id)))).unwrap();
         for (oldest, end) in [(0, 70_000), (50, 69_999), (99, 65), (1, 0)] {
             let mut seen = Vec::new();
