@@ -164,7 +164,7 @@ QUICK := --record $(BENCH)/record
 
 .PHONY: bench bench-rust bench-python bench-compare bench-quick bench-growth bench-equality bench-setup compare
 bench: bench-setup ## Everything beside its peers: the table of COMPARE.md, every round in benches/record (20 minutes)
-	$(MAKE) --no-print-directory bench-compare compare
+	@$(MAKE) --no-print-directory bench-compare; ended=$$?; $(MAKE) --no-print-directory compare && exit $$ended
 
 bench-rust: build ## Criterion: the questions of the core (half an hour)
 	$(CARGO_SH) bench --locked --package segengine
@@ -182,27 +182,50 @@ $(BENCH)/venv/.locked: benches/compare/requirements.txt $(STAMPS)/packages
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BENCH)/venv/bin/python benches/compare/requirements.txt
 	@touch $@
 
-bench-compare: bench-setup ## Matching, edits, reach, uploads, memory, starts and unary calls beside their peers
-	$(BENCH_PYTHON) benches/compare/matching.py --definition W1
-	$(BENCH_PYTHON) benches/compare/matching.py --definition W8
-	$(BENCH_PYTHON) benches/compare/matching.py --definition W6
-	$(BENCH_PYTHON) benches/compare/edits.py
-	$(BENCH_PYTHON) benches/compare/reach.py
-	$(BENCH_PYTHON) benches/compare/upload.py
-	$(BENCH_PYTHON) benches/compare/memory.py
-	$(BENCH_PYTHON) benches/compare/start.py
-	$(BENCH_PYTHON) benches/compare/unary.py --seconds 3
-	$(BENCH_PYTHON) benches/compare/under_changes.py --seconds 3
+# Each comparison is a process of its own; one that fails does not keep the others from running, but the target fails.
+define compare_all
+@failed=0; began=$$(date +%s); \
+while IFS= read -r line; do \
+	[ -n "$$line" ] || continue; \
+	echo "== $$line ($$(($$(date +%s) - began)) s)"; \
+	$(BENCH_PYTHON) benches/compare/$$line $(1) </dev/null || failed=1; \
+done <<< "$$COMPARISONS"; \
+echo "== $$(($$(date +%s) - began)) s in all"; exit $$failed
+endef
 
+define FULL
+matching.py --definition W1
+matching.py --definition W8
+matching.py --definition W6
+edits.py
+reach.py
+upload.py
+memory.py
+start.py
+unary.py --seconds 3
+under_changes.py --seconds 3
+endef
+
+define SMALL
+matching.py --definition quick
+edits.py --adgroups 20000 --edits 20 --rounds 3
+reach.py --profiles 200000 --expressions 20 --rounds 3
+upload.py --lines 500000 --pandas-lines 200000 --rounds 3
+memory.py --users 100000
+start.py --profiles 500000 --rounds 1
+unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 1
+under_changes.py --users 100000 --adgroups 20000 --rounds 2 --seconds 1
+endef
+
+bench-compare: export COMPARISONS = $(FULL)
+bench-compare: SHELL := /bin/bash
+bench-compare: bench-setup ## Matching, edits, reach, uploads, memory, starts and unary calls beside their peers
+	$(call compare_all,)
+
+bench-quick: export COMPARISONS = $(SMALL)
+bench-quick: SHELL := /bin/bash
 bench-quick: bench-setup ## The same on small data, recorded below target only (3 minutes)
-	$(BENCH_PYTHON) benches/compare/matching.py --definition quick $(QUICK)
-	$(BENCH_PYTHON) benches/compare/edits.py --adgroups 20000 --edits 20 --rounds 3 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/reach.py --profiles 200000 --expressions 20 --rounds 3 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/upload.py --lines 500000 --pandas-lines 200000 --rounds 3 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/memory.py --users 100000 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/start.py --profiles 500000 --rounds 1 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/unary.py --users 50000 --adgroups 20000 --rounds 3 --seconds 1 $(QUICK)
-	$(BENCH_PYTHON) benches/compare/under_changes.py --users 100000 --adgroups 20000 --rounds 2 --seconds 1 $(QUICK)
+	$(call compare_all,$(QUICK))
 
 bench-growth: bench-setup ## Time and memory against adgroups, segments, segments a user, profiles; curves into docs/growth
 	$(BENCH_PYTHON) benches/compare/growth.py
