@@ -151,8 +151,8 @@ DEFECTS = (
     Defect(
         15,
         "a batch copies the record of a profile anew for each of its users",
-        "engine/matching.rs",
-        "&& inner.memberships.is_current(id, copy)\n",
+        "engine/batch.rs",
+        "&& memberships.is_current(id, copy)\n",
         "&& copy.profile == u32::MAX\n",
         "a_batch_copies_each_profile_once",
     ),
@@ -182,6 +182,7 @@ DEFECTS = (
     ),
 )
 
+TWINS = "vectors_and_their_twin_answer_alike"
 ORACLE = "the_index_equals_the_oracle_on_a_dense_universe"
 
 # Each operator, flipped in the index, in the programs and in the evaluator that judges them.
@@ -189,27 +190,27 @@ OPERATORS = (
     Defect(
         101,
         "planes are joined by OR",
-        "targeting/planes.rs",
-        "*word &= plane",
-        "*word |= plane",
-        ORACLE,
-        "--test=index_oracle",
+        "targeting/sheet.rs",
+        "*halfword &= plane",
+        "*halfword |= plane",
+        TWINS,
+        "--lib",
     ),
     Defect(
         102,
         "excludes are not negated",
-        "targeting/planes.rs",
-        "*word &= !excluded",
-        "*word &= excluded",
-        ORACLE,
-        "--test=index_oracle",
+        "targeting/sheet.rs",
+        "*halfword &= !excluded",
+        "*halfword &= excluded",
+        TWINS,
+        "--lib",
     ),
     Defect(
         103,
-        "a posting clears its bit",
-        "targeting/planes.rs",
-        "*word |= 1 << (position % 64);",
-        "*word &= !(1 << (position % 64));",
+        "a posting clears its bits",
+        "targeting/sheet.rs",
+        "|= (posting >> 16) as u16",
+        "&= !((posting >> 16) as u16)",
         ORACLE,
         "--test=index_oracle",
     ),
@@ -257,6 +258,42 @@ OPERATORS = (
         "|value| value,",
         ORACLE,
         "--test=index_oracle",
+    ),
+    Defect(
+        109,
+        "a user beside others holds a list when it holds all of it",
+        "targeting/program.rs",
+        "fold(0, |any, &segment| any | of(segment.into()))",
+        "fold(u64::MAX, |all, &segment| all & of(segment.into()))",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        110,
+        "the excludes of a user beside others are includes",
+        "targeting/program.rs",
+        "all & !excluded",
+        "all & excluded",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        111,
+        "an adgroup that was edited keeps its old row too",
+        "targeting/planes.rs",
+        "u16::from(self.overrides(adgroup)) << bit",
+        "u16::from(self.overrides(adgroup) && bit > 16) << bit",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        112,
+        "the excludes of a plane are includes in vectors",
+        "targeting/unsafe_vector.rs",
+        "_mm512_andnot_si512(excluded, matching)",
+        "_mm512_andnot_si512(_mm512_andnot_si512(excluded, matching), matching)",
+        TWINS,
+        "--lib",
     ),
 )
 
