@@ -100,14 +100,14 @@ def our_runs(world: World, block: Block) -> dict[str, tuple[Callable[[], Any], i
 
     def ours(lists: list[np.ndarray]) -> Callable[[], Any]:
         pairs = list(zip(block.texts, lists, strict=True))
-        return lambda: [engine.match(text, candidates=some) for text, some in pairs]
+        return lambda: [engine.match(text, candidates=some).adgroups for text, some in pairs]
 
     def sets(lists: list[list[int]]) -> Callable[[], Any]:
         pairs = list(zip(block.lists, lists, strict=True))
         return lambda: [checked(user, some) for user, some in pairs]
 
     runs = {
-        "ours: match all": lambda: [engine.match(text) for text in block.texts],
+        "ours: match all": lambda: [engine.match(text).adgroups for text in block.texts],
         "ours: match all, one batch": lambda: engine.match_batch(block.column),
         **{
             f"{name}: match_ids": lambda match=sides[name].match_ids: [match(user) for user in block.lists]
