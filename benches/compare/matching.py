@@ -2,8 +2,9 @@
 
     python benches/compare/matching.py [--definition W1] [--seed 7] [--users 200000] [--rounds 5] [--record DIR]
 
-Each round draws a block of distinct users that nobody has asked for yet (cold records) and asks every side the same
-block, the sides in turn; slow peers are asked the first users of the block, as many as the definition says. Ours starts
+Each round draws blocks of distinct users that nobody has asked for yet, and the sides take turns. Each line of ours has
+a block of its own, so that every record is cold; the others, which are given the segments, share the block of our first
+line, and slow peers are asked its first users, as many as the definition says. Ours starts
 from the identifier; the others from the user's segments, made before the clock in the form that each wants. The batch
 lines are one call of ours for the whole block: what is left of the time when Python asks only once. Before timing, the
 answers to ``--oracle`` users are compared with the workload's own oracle: a side that differs is marked WRONG with its
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 INDEXES = ("pyroaring offset", "numpy slots")
 REDIS_USERS = 20_000
 CONTIGUOUS = 50
+LANES = 6  # lines of ours
 
 
 @dataclass
@@ -60,9 +62,9 @@ class World:
     peers: dict[str, Any]
     drawable: np.ndarray
 
-    def users(self, number: int) -> np.ndarray:
-        """The block of a round; the oracle's users come before all blocks."""
-        first = self.defined.oracle + number * self.defined.block
+    def users(self, number: int, lane: int = 0) -> np.ndarray:
+        """The block of a round and a lane; the oracle's users come before all blocks."""
+        first = self.defined.oracle + (lane * self.defined.rounds + number) * self.defined.block
         return self.order[first : first + self.defined.block]
 
     def text(self, user: int) -> str:
@@ -76,10 +78,10 @@ class Block:
     def __init__(self, world: World, number: int) -> None:
         rng = np.random.default_rng([world.defined.seed, number])
         self.users = world.users(number)
-        self.digests = digest_of(self.users)
-        self.column = segengine.Identifiers("email_md5", self.digests)
-        self.texts = ["email_md5:" + bytes(row).hex() for row in self.digests]
-        self.keys = [bytes(row) for row in self.digests]
+        digests = [digest_of(world.users(number, lane)) for lane in range(LANES)]
+        self.columns = [segengine.Identifiers("email_md5", rows) for rows in digests]
+        self.texts = [["email_md5:" + bytes(row).hex() for row in rows] for rows in digests]
+        self.keys = [bytes(row) for row in digests[0]]
         self.lists = [world.w.user(user) for user in self.users]
         few, many = min(50, len(world.drawable)), min(500, len(world.drawable))
         self.fifty = [rng.choice(world.drawable, few, replace=False) for _ in self.users]
@@ -98,8 +100,8 @@ def our_runs(world: World, block: Block) -> dict[str, tuple[Callable[[], Any], i
     flat = np.concatenate(fifty)
     checked = sides["python sets"].check
 
-    def ours(lists: list[np.ndarray]) -> Callable[[], Any]:
-        pairs = list(zip(block.texts, lists, strict=True))
+    def ours(lane: int, lists: list[np.ndarray]) -> Callable[[], Any]:
+        pairs = list(zip(block.texts[lane], lists, strict=True))
         return lambda: [engine.match(text, candidates=some).adgroups for text, some in pairs]
 
     def sets(lists: list[list[int]]) -> Callable[[], Any]:
@@ -107,18 +109,18 @@ def our_runs(world: World, block: Block) -> dict[str, tuple[Callable[[], Any], i
         return lambda: [checked(user, some) for user, some in pairs]
 
     runs = {
-        "ours: match all": lambda: [engine.match(text).adgroups for text in block.texts],
-        "ours: match all, one batch": lambda: engine.match_batch(block.column),
+        "ours: match all": lambda: [engine.match(text).adgroups for text in block.texts[0]],
+        "ours: match all, one batch": lambda: engine.match_batch(block.columns[1]),
         **{
             f"{name}: match_ids": lambda match=sides[name].match_ids: [match(user) for user in block.lists]
             for name in INDEXES
         },
-        "ours: 50 candidates": ours(fifty),
-        "ours: 50 candidates, one batch": lambda: engine.match_batch(block.column, candidates=(offsets, flat)),
+        "ours: 50 candidates": ours(2, fifty),
+        "ours: 50 candidates, one batch": lambda: engine.match_batch(block.columns[3], candidates=(offsets, flat)),
         "python sets: 50 candidates": sets(fifty_lists),
-        "ours: 50 contiguous": ours([contiguous] * count),
+        "ours: 50 contiguous": ours(4, [contiguous] * count),
         "python sets: 50 contiguous": sets([contiguous_list] * count),
-        "ours: 500 candidates": ours(hundreds),
+        "ours: 500 candidates": ours(5, hundreds),
         "python sets: 500 candidates": sets(hundreds_lists),
     }
     return {name: (run, count) for name, run in runs.items()}
@@ -289,7 +291,7 @@ def main() -> None:
     changes["arguments"] = None if options.adgroups is None else {"A": options.adgroups}
     defined = definition(options.definition, **changes, peers={} if options.no_peers else None)
     w = generated(defined)
-    if defined.oracle + defined.rounds * defined.block > w.U:
+    if defined.oracle + LANES * defined.rounds * defined.block > w.U:
         parser.error(f"{w.U} users are fewer than the oracle and the rounds ask; see --block, --rounds, --oracle")
     order = np.random.default_rng(defined.seed + 1).permutation(w.U)
     drawable = np.setdiff1d(np.arange(w.A), np.fromiter(w.nested, np.int64))

@@ -104,7 +104,7 @@ def test_every_definition_can_be_generated():
     assert set(workload.SHAPES) <= {generated.definition(name).shape for name in names}
     for name in names:
         defined = generated.definition(name)
-        assert defined.users >= defined.oracle + defined.rounds * defined.block
+        assert defined.users >= defined.oracle + 6 * defined.rounds * defined.block  # a block for each line of ours
         assert all(0 < count <= defined.block for count in defined.peers.values())
 
 
