@@ -123,6 +123,10 @@ impl Folder {
     /// `Corrupted` with file and byte, also for a missing file; `Storage` when the disk refuses.
     pub fn read(&self, name: &str, kind: u16) -> Result<Vec<u8>> {
         let mut payload = Vec::new();
+        // Growing on the way cleared and copied more memory than the file has. Where there is less memory than the name
+        // says, the blocks themselves will tell.
+        let expected = committed(name).map_or(0, |(length, _)| length);
+        let _ = payload.try_reserve_exact(usize::try_from(expected).unwrap_or_default());
         self.read_blocks(name, kind, &mut |block| {
             payload.extend_from_slice(block);
             Ok(())

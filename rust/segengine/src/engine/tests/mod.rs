@@ -3,6 +3,7 @@
 mod edits;
 mod invariants;
 mod paths;
+mod release;
 mod replacement;
 
 use std::sync::Arc;
