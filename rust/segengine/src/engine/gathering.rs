@@ -239,3 +239,68 @@ impl<I: Iterator> Iterator for Counted<I> {
 }
 
 impl<I: Iterator> ExactSizeIterator for Counted<I> {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KINDS: [Kind; 2] = [Kind::EmailMd5, Kind::EmailSha256];
+
+    /// A digest of one of two kinds; the parts of the first and the last are the same for many.
+    fn digest(kind: usize, number: u8) -> Digest {
+        let mut digest = [number % 3; 16];
+        (digest[9], digest[15]) = (number, u8::try_from(kind).unwrap());
+        Digest(digest)
+    }
+
+    fn join(identity: &IdentityTable, digests: &BTreeSet<(usize, u8)>) {
+        let entries: Vec<_> = digests.iter().map(|&(kind, number)| (digest(kind, number), KINDS[kind], 0)).collect();
+        let new = entries.into_iter().filter(|(digest, ..)| identity.find(digest).is_none());
+        identity.publish(identity.prepare(new.collect::<Vec<_>>().into_iter()).unwrap());
+    }
+
+    proptest! {
+        /// Whatever is repeated, known before or brought by others meanwhile, and whenever things are sorted out: each
+        /// digest becomes an id that the table has, or is unknown, once.
+        #[test]
+        fn a_gathering_is_a_set(
+            before in prop::collection::btree_set((0_usize..2, 0_u8..60), 0..60),
+            batches in prop::collection::vec((0_usize..2, prop::collection::vec(0_u8..90, 0..80)), 0..8),
+            meanwhile in prop::collection::btree_set((0_usize..2, 0_u8..90), 0..40),
+            sort_out_at in 1_usize..200,
+        ) {
+            let identity = IdentityTable::default();
+            join(&identity, &before);
+            let mut gathering = Gathering { sort_out_at, ..Gathering::new(&identity, 100) };
+            let mut naive = BTreeSet::new();
+            for (place, (kind, numbers)) in batches.iter().enumerate() {
+                let digests: Vec<Digest> = numbers.iter().map(|&number| digest(*kind, number)).collect();
+                gathering.take(&identity, KINDS[*kind], &digests);
+                gathering.sort_out_at = sort_out_at;
+                naive.extend(numbers.iter().map(|&number| (*kind, number)));
+                if place == batches.len() / 2 {
+                    join(&identity, &meanwhile);
+                }
+            }
+            prop_assert_eq!(gathering.distinct(&identity), naive.len() as u64);
+            gathering.catch_up(&identity);
+            let mut known = BTreeSet::new();
+            let mut unknown = BTreeMap::new();
+            for &(kind, number) in &naive {
+                match identity.find(&digest(kind, number)) {
+                    Some(id) => drop(known.insert(id.0)),
+                    None => drop(unknown.insert(digest(kind, number).0, KINDS[kind])),
+                }
+            }
+            prop_assert_eq!(gathering.known.to_vec(), known.into_iter().collect::<Vec<_>>());
+            let left: Vec<_> = gathering.unknown().flat_map(|(kind, part)| part.iter().map(move |one| (*one, kind))).collect();
+            prop_assert_eq!(left.len(), gathering.held);
+            prop_assert_eq!(left.len(), unknown.len());
+            prop_assert_eq!(left.into_iter().collect::<BTreeMap<_, _>>(), unknown);
+        }
+    }
+}
