@@ -111,6 +111,10 @@ impl Engine {
         let record = model.operations.get(&number).filter(|record| caller.sees(record.advertiser)).cloned();
         let record = record.ok_or_else(|| Error::not_found(format!("there is no operation {number}")).field("name"))?;
         let segment = lookup::segment_name_of(&model, record.segment);
+        // An end is in the catalog a moment before reads see its effect: who is told of it must find both.
+        while record.revision.is_some_and(|revision| revision > self.revision()) && !self.is_poisoned() {
+            std::thread::yield_now();
+        }
         let work = self.inner.operations.get(number);
         let (bytes, lines, total_bytes, phase) = work.map_or((0, 0, 0, ""), |work| {
             (work.progress.bytes(), work.progress.lines(), work.total_bytes, work.phase_name())
