@@ -11,8 +11,9 @@
 
 use super::index::Scratch;
 use super::planes::PlaneIndex;
-use super::program::ABSENT;
-use super::sheet::{BLOCK, HALFWORD_BITS, HALFWORDS, Planes, Sheet};
+use super::program::{ABSENT, NARROW_WORDS};
+use super::sheet::{BLOCK, Emission, HALFWORD_BITS, HALFWORDS, Planes, Sheet};
+use crate::ids::AdgroupId;
 
 /// Candidates whose programs are prefetched together.
 pub(super) const TOGETHER: usize = 64;
@@ -25,8 +26,10 @@ const BLOCK_COST: usize = 150;
 /// Bits of a place that say where in its sheet an adgroup's truth stands; those above say which sheet.
 const PLACE_BITS: u32 = 20;
 const _: () = assert!(HALFWORDS * HALFWORD_BITS == 1 << PLACE_BITS, "a place has room for every bit of a sheet");
-/// The place of an adgroup that has no row: it matches nobody, or is not in the base.
-const NOWHERE: u32 = u32::MAX;
+/// Where there is no such place, what is known instead: these are the last places of a sheet that nothing reaches.
+const UNKNOWN: u32 = u32::MAX;
+const FALSE: u32 = u32::MAX - 1;
+const TRUE: u32 = u32::MAX - 2;
 
 /// How candidates are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +38,16 @@ pub(super) enum Way {
     Planes,
 }
 
-/// Where the truth of each adgroup stands: the bit of its row in the first plane of its bucket.
-pub(super) fn places(sheets: &[Sheet]) -> Vec<u32> {
-    let largest = sheets.iter().flat_map(|sheet| sheet.adgroups.iter().copied()).max();
-    let mut places = vec![NOWHERE; largest.map_or(0, |largest| largest as usize + 1)];
+/// Where the truth of each adgroup stands: the bit of its row in the first plane of its bucket. Those of `known` that have
+/// no row match nobody.
+pub(super) fn places(sheets: &[Sheet], known: &[AdgroupId]) -> Vec<u32> {
+    let largest = known.iter().map(|adgroup| adgroup.0).max();
+    let mut places = vec![UNKNOWN; largest.map_or(0, |largest| largest as usize + 1)];
+    for adgroup in known {
+        if let Some(place) = places.get_mut(adgroup.0 as usize) {
+            *place = FALSE;
+        }
+    }
     for (sheet, number) in sheets.iter().zip(0_u32..) {
         for bucket in &sheet.buckets {
             let rows = sheet.adgroups.iter().skip(bucket.first_row).take(bucket.rows);
@@ -74,9 +83,15 @@ impl PlaneIndex {
         self.match_candidates_by((segments, candidates), way, scratch, out)
     }
 
-    /// Asks for the programs of the first candidates, which will be judged soon.
+    /// Asks for the programs of a short list of candidates, which will be judged soon.
     pub fn prefetch(&self, candidates: &[u32]) {
-        for &candidate in candidates.iter().take(TOGETHER) {
+        if candidates.len() <= TOGETHER {
+            self.prefetch_programs(candidates);
+        }
+    }
+
+    fn prefetch_programs(&self, candidates: &[u32]) {
+        for &candidate in candidates {
             let (part, offset) = self.program(candidate);
             part.arena.prefetch(offset);
         }
@@ -100,13 +115,11 @@ impl PlaneIndex {
             }),
             Way::Planes => {
                 let planes = planes.get_or_insert_with(Planes::new);
-                verdicts.clear();
-                verdicts.resize(candidates.len(), false);
-                let skipped = self.override_verdicts(candidates, held, verdicts);
+                let skipped = self.find_places(candidates, held, verdicts);
                 for place in 0..self.base.sheets.len() {
                     self.read_sheet(place, (segments, candidates), (held, planes), verdicts);
                 }
-                let holding = candidates.iter().zip(verdicts.iter()).filter(|(_, holds)| **holds);
+                let holding = candidates.iter().zip(verdicts.iter()).filter(|(_, verdict)| **verdict == TRUE);
                 out.extend(holding.map(|(candidate, _)| *candidate).filter(|&candidate| !ask(asked, candidate)));
                 skipped
             }
@@ -121,9 +134,15 @@ impl PlaneIndex {
 
     fn by_programs(&self, candidates: &[u32], held: &[u64], found: &mut impl FnMut(u32)) -> u32 {
         let mut skipped = 0;
-        // The first were asked for before the user's record was.
-        let mut coming = candidates.get(TOGETHER..).unwrap_or_default().chunks(TOGETHER);
+        // The first of a short list were asked for before the user's record was.
+        let mut coming = candidates.chunks(TOGETHER);
+        if candidates.len() <= TOGETHER {
+            coming.next();
+        } else {
+            self.prefetch_programs(coming.next().unwrap_or_default());
+        }
         for some in candidates.chunks(TOGETHER) {
+            self.prefetch_programs(coming.next().unwrap_or_default());
             for &candidate in some {
                 match self.program(candidate) {
                     (_, ABSENT) => skipped += 1,
@@ -131,23 +150,25 @@ impl PlaneIndex {
                     _ => {}
                 }
             }
-            self.prefetch(coming.next().unwrap_or_default());
         }
         skipped
     }
 
-    /// Judges the candidates that changed lately by their programs, for which the planes of the base do not speak; returns
-    /// how many candidates are not in the index.
-    fn override_verdicts(&self, candidates: &[u32], held: &[u64], verdicts: &mut [bool]) -> u32 {
-        let mut skipped = 0;
-        for (&candidate, verdict) in candidates.iter().zip(verdicts) {
-            match self.program(candidate) {
-                (_, ABSENT) => skipped += 1,
-                (part, offset) if self.is_overridden(candidate) => *verdict = part.arena.run(offset, held),
-                _ => {}
+    /// Where each candidate's truth stands, or what it is for those that changed lately, whose programs are run; returns how
+    /// many candidates are not in the index.
+    fn find_places(&self, candidates: &[u32], held: &[u64], verdicts: &mut Vec<u32>) -> u32 {
+        verdicts.clear();
+        verdicts.extend(candidates.iter().map(|&candidate| {
+            if !self.is_overridden(candidate) {
+                return self.base.places.get(candidate as usize).copied().unwrap_or(UNKNOWN);
             }
-        }
-        skipped
+            match self.program(candidate) {
+                (_, ABSENT) => UNKNOWN,
+                (part, offset) if part.arena.run(offset, held) => TRUE,
+                _ => FALSE,
+            }
+        }));
+        u32::try_from(verdicts.iter().filter(|verdict| **verdict == UNKNOWN).count()).unwrap_or(u32::MAX)
     }
 
     /// Looks the candidates of one sheet of the base up in its combined planes. The survivors of a sheet that verifies run
@@ -157,19 +178,19 @@ impl PlaneIndex {
         place: usize,
         (segments, candidates): (&[u32], &[u32]),
         (held, planes): (&[u64], &mut Planes),
-        verdicts: &mut [bool],
+        verdicts: &mut [u32],
     ) {
         let Some(sheet) = self.base.sheets.get(place) else { return };
-        sheet.gather_and_combine(segments, planes);
+        sheet.gather_and_combine(segments, planes, Emission::Fastest);
         for (&candidate, verdict) in candidates.iter().zip(verdicts) {
-            let Some(&found) = self.base.places.get(candidate as usize) else { continue };
-            if found == NOWHERE || found as usize >> PLACE_BITS != place || self.is_overridden(candidate) {
+            if *verdict >= TRUE || *verdict as usize >> PLACE_BITS != place {
                 continue;
             }
-            let bit = found as usize % (HALFWORDS * HALFWORD_BITS);
+            let bit = *verdict as usize % (HALFWORDS * HALFWORD_BITS);
             let halfword = planes.0.get(bit / HALFWORD_BITS).copied().unwrap_or_default();
-            *verdict = halfword >> (bit % HALFWORD_BITS) & 1 == 1
+            let holds = halfword >> (bit % HALFWORD_BITS) & 1 == 1
                 && (!sheet.any_verify || self.base.judge(candidate, held) == Some(true));
+            *verdict = if holds { TRUE } else { FALSE };
         }
     }
 
@@ -191,8 +212,8 @@ impl Sheet {
 
 /// Sets the user's bits in `held`, grown to `segments` bits, runs `judge`, and clears them again.
 pub(super) fn with_held<T>(held: &mut Vec<u64>, segments: &[u32], bits: usize, judge: impl FnOnce(&[u64]) -> T) -> T {
-    if held.len() * 64 < bits {
-        held.resize(bits.div_ceil(64), 0);
+    if held.len() < bits.div_ceil(64).max(NARROW_WORDS) {
+        held.resize(bits.div_ceil(64).max(NARROW_WORDS), 0);
     }
     for &segment in segments {
         if let Some(word) = held.get_mut(segment as usize / 64) {

@@ -14,7 +14,7 @@ pub struct Scratch {
     pub(super) planes: Option<Box<Planes>>,
     pub(super) held: Vec<u64>,
     pub(super) asked: Vec<u64>,
-    pub(super) verdicts: Vec<bool>,
+    pub(super) verdicts: Vec<u32>,
 }
 
 impl fmt::Debug for Scratch {

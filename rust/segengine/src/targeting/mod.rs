@@ -9,17 +9,17 @@
 //! * *Counting* (Whang et al., "Indexing Boolean expressions", VLDB 2009, the k-index): walk the postings of the user's
 //!   segments, merge them by conjunction and count satisfied clauses, conjunctions of k clauses by themselves. A posting
 //!   costs a merge step or a counter, and excludes cost as much as includes. Vespa's predicate search does it with a byte a
-//!   conjunction and interval postings; be_indexer is the k-index as written.
+//!   conjunction and interval postings; `be_indexer` is the k-index as written.
 //! * *Sharing* (A-Tree, Ji and Jacobsen, VLDB 2018 and its relatives): evaluate common sub-expressions once, bottom-up, in
 //!   a graph. Each node visited is a cache miss, and rarely is anything shared but within one campaign.
-//! * *Bit slices* (O'Neil and Quass, SIGMOD 1997; the `ConfigSet` filters of the RTBkit bidder): one bit set over all
-//!   adgroups for each value, ANDed clause by clause. No merge and no counter: 64 or 512 adgroups a step. As written by hand
+//! * *Bit slices* (O'Neil and Quass, SIGMOD 1997; the `ConfigSet` filters of the `RTBkit` bidder): one bit set over all
+//!   adgroups for each value, intersected clause by clause. No merge and no counter: 64 or 512 adgroups a step. As written by hand
 //!   over roaring bitmaps it is the baseline that this index is measured against.
 //!
 //! # The way taken
 //! Bit slices, turned so that one request touches little memory: *clause planes*. The j-th clauses of all adgroups are one
-//! plane of bits. The postings of the user's segments are ORed into the planes, the planes of adgroups with k clauses are
-//! ANDed, the exclude plane taken away, and the bits left are the answer; `sheet` has the data and what each choice
+//! plane of bits. The postings of the user's segments are set in the planes, the planes of adgroups with k clauses are
+//! intersected, the exclude plane taken away, and the bits left are the answer; `sheet` has the data and what each choice
 //! brought, `rows` the order of rows that halves the postings, `unsafe_vector` the step from bits to ids.
 //! Nothing is counted, every step is a linear walk over memory that stays in the first and second cache, and the time is that
 //! of the user's postings: sub-linear in adgroups as long as most name segments that the user does not hold.

@@ -69,9 +69,10 @@ impl Part {
                 Rule::When(expression) => forms.push(expression),
             }
         }
+        let dense = matches!(table, ProgramTable::Dense(_));
         let (programs, arena) = builder::programs(&ids, &forms, table);
         let sheets = builder::sheets(&ids, &forms);
-        let places = Vec::new();
+        let places = if dense { places(&sheets, &ids) } else { Vec::new() };
         Self { sheets, programs, places, arena, len: ids.len(), segments_end: forms.segments_end }
     }
 
@@ -121,8 +122,7 @@ impl PlaneIndex {
     /// [`limits::ADGROUPS`], which the catalog cannot give, are left out: the table of programs is as long as the largest.
     #[must_use]
     pub fn build<'a, R: Into<Rule<'a>>>(adgroups: impl IntoIterator<Item = (AdgroupId, R)>) -> Self {
-        let mut base = Part::build(adgroups.into_iter(), ProgramTable::dense());
-        base.places = places(&base.sheets);
+        let base = Part::build(adgroups.into_iter(), ProgramTable::dense());
         Self { len: base.len, segments_end: base.segments_end, base: Arc::new(base), ..Self::default() }.finished()
     }
 

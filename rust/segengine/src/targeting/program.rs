@@ -180,8 +180,12 @@ impl Arena {
     /// The truth of the program at `offset` for a user whose segments are the bits of `held`.
     pub(super) fn run(&self, offset: u32, held: &[u64]) -> bool {
         match self {
-            Self::Narrow(words) => run(words, offset, held),
-            Self::Wide(words) => run(words, offset, held),
+            // A bit set for every number that the words can hold needs no bounds: see `with_held`.
+            Self::Narrow(words) => match held.first_chunk() {
+                Some(held) => run(words, offset, |segment| is_in(held, segment)),
+                None => run(words, offset, |segment| is_held(held, segment.into())),
+            },
+            Self::Wide(words) => run(words, offset, |segment| is_held(held, segment)),
         }
     }
 }
@@ -253,23 +257,31 @@ pub(super) fn is_held(held: &[u64], segment: u32) -> bool {
     held.get(segment as usize / 64).is_some_and(|word| word >> (segment % 64) & 1 == 1)
 }
 
+/// Words of a bit set with a bit for every `u16`.
+pub(super) const NARROW_WORDS: usize = 1 << 10;
+
+/// As [`is_held`], where the compiler sees that no bit is beyond the end.
+fn is_in(held: &[u64; NARROW_WORDS], segment: u16) -> bool {
+    held.get(usize::from(segment) / 64).is_some_and(|word| word >> (segment % 64) & 1 == 1)
+}
+
 /// A malformed program cannot be made by this file; were there one, it would match nobody.
-fn run<W: Copy + Into<u32>>(words: &[W], offset: u32, held: &[u64]) -> bool {
+fn run<W: Copy + Into<u32>>(words: &[W], offset: u32, held: impl Fn(W) -> bool) -> bool {
     let Some((&opening, rest)) = words.get(offset as usize..).and_then(<[W]>::split_first) else { return false };
     match opening.into() {
         NEVER => false,
-        JUMPS => run_jumps(rest, |segment| is_held(held, segment)),
+        JUMPS => run_jumps(rest, held),
         clauses => run_groups(rest, clauses - GROUPS, held).unwrap_or(false),
     }
 }
 
-fn run_groups<W: Copy + Into<u32>>(mut rest: &[W], clauses: u32, held: &[u64]) -> Option<bool> {
+fn run_groups<W: Copy + Into<u32>>(mut rest: &[W], clauses: u32, held: impl Fn(W) -> bool) -> Option<bool> {
     let any_held = |rest: &mut &[W]| {
         let (&length, tail) = rest.split_first()?;
         let (list, tail) = tail.split_at_checked(length.into() as usize)?;
         *rest = tail;
         // Without an early end: lists are short, and a branch that depends on the user costs more than a bit test.
-        Some(list.iter().fold(false, |any, &segment| any | is_held(held, segment.into())))
+        Some(list.iter().fold(false, |any, &segment| any | held(segment)))
     };
     for _ in 0..clauses {
         if !any_held(&mut rest)? {
@@ -285,7 +297,7 @@ fn run_many<W: Copy + Into<u32>>(words: &[W], offset: u32, holders: &[u64]) -> u
     match opening.into() {
         NEVER => 0,
         JUMPS => (0..u64::BITS).fold(0, |holding, user| {
-            let held = |segment: u32| holders.get(segment as usize).is_some_and(|users| users >> user & 1 == 1);
+            let held = |segment: W| holders.get(segment.into() as usize).is_some_and(|users| users >> user & 1 == 1);
             holding | u64::from(run_jumps(rest, held)) << user
         }),
         clauses => run_groups_many(rest, clauses - GROUPS, holders).unwrap_or(0),
@@ -310,13 +322,13 @@ fn run_groups_many<W: Copy + Into<u32>>(mut rest: &[W], clauses: u32, holders: &
     any_held(&mut rest).map(|excluded| all & !excluded)
 }
 
-fn run_jumps<W: Copy + Into<u32>>(words: &[W], held: impl Fn(u32) -> bool) -> bool {
+fn run_jumps<W: Copy + Into<u32>>(words: &[W], held: impl Fn(W) -> bool) -> bool {
     let Some((&length, code)) = words.split_first() else { return false };
     let mut at = 0_u32;
     for _ in 0..length.into() {
         let first = at as usize * 3;
         let Some(&[segment, if_held, if_not]) = code.get(first..first + 3) else { return false };
-        at = if held(segment.into()) { if_held.into() } else { if_not.into() };
+        at = if held(segment) { if_held.into() } else { if_not.into() };
         match at {
             ACCEPT => return true,
             REJECT => return false,

@@ -143,13 +143,15 @@ impl Sheet {
     }
 
     /// Leaves in the first plane of each bucket the rows that match, as far as clauses and excludes tell.
-    pub(super) fn gather_and_combine(&self, segments: &[u32], planes: &mut Planes) {
+    pub(super) fn gather_and_combine(&self, segments: &[u32], planes: &mut Planes, emission: Emission) {
         planes.0.iter_mut().take(self.halfwords).for_each(|halfword| *halfword = 0);
         self.gather(segments, planes);
         for bucket in &self.buckets {
             let Some(planes) = planes.0.get_mut(bucket.base..bucket.base + bucket.halfwords()) else { return };
             bucket.start(planes);
-            combine(bucket, planes, &[]);
+            if emission != Emission::Fastest || !unsafe_vector::combine(bucket, planes) {
+                combine(bucket, planes, &[]);
+            }
         }
     }
 

@@ -49,6 +49,38 @@ pub(super) fn emit(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &[u3
     false
 }
 
+/// Leaves in the bucket's first plane the rows that match; says `false`, and has done nothing, where the processor cannot.
+#[inline]
+pub(super) fn combine(bucket: &Bucket, planes: &mut [u16]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512vbmi2")
+        && is_x86_feature_detected!("avx512bw")
+        && planes.len() >= bucket.halfwords()
+        && bucket.exclude_blocks <= bucket.blocks
+    {
+        // SAFETY: the features were asked for and the bounds checked.
+        unsafe { combine_all_avx512(bucket, planes) };
+        return true;
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (bucket, planes);
+    false
+}
+
+/// # Safety
+/// As for [`emit_avx512`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+unsafe fn combine_all_avx512(bucket: &Bucket, planes: &mut [u16]) {
+    for block in 0..bucket.blocks {
+        // SAFETY: the caller's promise, for a block of the bucket; the store stays inside the first plane.
+        unsafe {
+            let matching = combine_avx512(bucket, planes, &[], block);
+            core::arch::x86_64::_mm512_storeu_si512(planes.as_mut_ptr().add(block * BLOCK).cast(), matching);
+        }
+    }
+}
+
 /// # Safety
 /// The processor has AVX-512 F, BW and VBMI2; `planes` has the bucket's halfwords, `adgroups` an id for each of its rows,
 /// and the exclude plane is no longer than a plane.
