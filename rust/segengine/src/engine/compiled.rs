@@ -44,10 +44,18 @@ impl Touched {
         matches!(self, Self::Some(numbers) if numbers.is_empty())
     }
 
-    /// Adds adgroups.
+    /// Adds adgroups; when they are very many, all are meant, since all will be built anew.
     pub(super) fn add(&mut self, more: impl IntoIterator<Item = u64>) {
-        if let Self::Some(numbers) = self {
-            numbers.extend(more);
+        for number in more {
+            match self {
+                Self::Some(numbers) if numbers.len() < PlaneIndex::RECENT * PATIENCE => {
+                    numbers.insert(number);
+                }
+                _ => {
+                    *self = Self::All;
+                    return;
+                }
+            }
         }
     }
 
@@ -106,13 +114,29 @@ impl CompiledAdgroups {
                 }
             }
             Touched::All => {
-                self.by_number.retain(|number, _| model.adgroups.contains_key(number));
-                for (number, record) in &model.adgroups {
-                    read(&mut self.by_number, *number, Some(record))?;
+                for number in self.differing(model) {
+                    read(&mut self.by_number, number, model.adgroups.get(&number))?;
                 }
             }
         }
         Ok(self.pending.clone())
+    }
+
+    /// Adgroups whose record is another one than was read, found by one walk along both tables.
+    fn differing(&self, model: &Model) -> Vec<u64> {
+        let mut differing = Vec::new();
+        let mut known = self.by_number.iter().peekable();
+        for (number, record) in &model.adgroups {
+            while let Some((gone, _)) = known.next_if(|(known, _)| *known < number) {
+                differing.push(*gone);
+            }
+            match known.next_if(|(known, _)| *known == number) {
+                Some((_, compiled)) if Arc::ptr_eq(&compiled.record, record) => {}
+                _ => differing.push(*number),
+            }
+        }
+        differing.extend(known.map(|(gone, _)| *gone));
+        differing
     }
 
     /// The write for which [`Self::refresh`] was called is committed.

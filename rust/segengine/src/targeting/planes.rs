@@ -22,6 +22,9 @@ use super::sheet::{BLOCK_BITS, Emission, HALFWORD_BITS, Sheet};
 use crate::ids::AdgroupId;
 use crate::limits;
 
+/// Adgroups from which programs are compiled beside the sheets.
+const MANY: usize = 8_192;
+
 /// The bit-sliced index.
 #[derive(Debug, Default)]
 pub struct PlaneIndex {
@@ -70,8 +73,16 @@ impl Part {
             }
         }
         let dense = matches!(table, ProgramTable::Dense(_));
-        let (programs, arena) = builder::programs(&ids, &forms, table);
-        let sheets = builder::sheets(&ids, &forms);
+        // Neither needs the other: on a machine of two cores a rebuild takes what the sheets take.
+        let ((programs, arena), sheets) = if ids.len() < MANY {
+            (builder::programs(&ids, &forms, table), builder::sheets(&ids, &forms))
+        } else {
+            std::thread::scope(|threads| {
+                let programs = threads.spawn(|| builder::programs(&ids, &forms, table));
+                let sheets = builder::sheets(&ids, &forms);
+                (programs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), sheets)
+            })
+        };
         let places = if dense { places(&sheets, &ids) } else { Vec::new() };
         Self { sheets, programs, places, arena, len: ids.len(), segments_end: forms.segments_end }
     }

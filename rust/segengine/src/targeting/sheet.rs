@@ -30,8 +30,8 @@ pub(super) const HALFWORD_BITS: usize = 16;
 pub(super) const BLOCK_BITS: usize = 512;
 /// Halfwords of a block.
 pub(super) const BLOCK: usize = BLOCK_BITS / HALFWORD_BITS;
-/// How many segments ahead postings are prefetched.
-const AHEAD: usize = 2;
+/// How many segments ahead postings are prefetched: 2 is 3 % slower and 6 brings nothing, nor do more lines of each.
+const AHEAD: usize = 4;
 
 /// The accumulators of one request, on a boundary of cache lines.
 #[repr(align(64))]
