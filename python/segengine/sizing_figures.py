@@ -4,10 +4,11 @@ from __future__ import annotations
 
 # Each with the record that it is the median of.
 FIGURES: dict[str, tuple[float, str]] = {
-    "membership_bytes": (8.654, "x86_64-2-cores/memory-2026-11-26T004103.json"),
-    "identifier_bytes": (110.6, "x86_64-2-cores/memory-2026-11-26T004103.json"),
-    "unary_cpu_us": (8.258, "x86_64-2-cores/unary-2026-11-26T004318.json"),
-    "unary_p50_us": (50.2, "x86_64-2-cores/unary-2026-11-26T004318.json"),
-    "unary_p99_us": (2333, "x86_64-2-cores/unary-2026-11-26T004318.json"),
+    "membership_bytes": (3.983, "x86_64-2-cores/memory-2026-11-26T032733.json"),
+    "identifier_bytes": (50.2, "x86_64-2-cores/memory-2026-11-26T032733.json"),
+    "unary_cpu_us": (7.852, "x86_64-2-cores/unary-2026-11-26T033230.json"),
+    "unary_p50_us": (32.8, "x86_64-2-cores/unary-2026-11-26T033230.json"),
+    "unary_p99_us": (4164, "x86_64-2-cores/unary-2026-11-26T033230.json"),
+    "batch_cpu_us": (1.057, "x86_64-2-cores/unary-2026-11-26T033230.json"),
 }
 MACHINE = "2 cores of an AMD EPYC"
