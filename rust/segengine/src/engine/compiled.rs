@@ -163,6 +163,8 @@ impl CompiledAdgroups {
                 return self.revised(model, slots, before, numbers);
             }
         }
+        // Should the write fail, what changed since the base that goes on serving is no longer known: all, then.
+        self.pending = Touched::All;
         self.whole(model, slots)
     }
 
@@ -204,7 +206,7 @@ impl CompiledAdgroups {
 
     /// Whether so many adgroups have changed that a new base should be built aside, and none is being built.
     pub(super) fn wants_base(&self) -> bool {
-        self.recent.len() > PlaneIndex::RECENT && self.meanwhile.is_none()
+        self.recent.len() > PlaneIndex::RECENT && self.meanwhile.is_none() && self.pending.is_empty()
     }
 
     /// Adgroups that changed since the base was built.
@@ -228,7 +230,7 @@ impl CompiledAdgroups {
         slots: &SlotMap,
         before: &Serving,
     ) -> Option<Serving> {
-        self.recent = self.meanwhile.take()?;
+        self.recent = self.meanwhile.take().filter(|_| self.pending.is_empty())?;
         let index = self.revision_of(base, model, slots);
         Some(Serving { index, flights: before.flights.clone(), advertisers: before.advertisers.clone() })
     }

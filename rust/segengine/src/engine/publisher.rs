@@ -172,11 +172,14 @@ impl Change<'_> {
     /// `Storage`; then nothing has changed and `effect` was not called.
     pub(super) fn commit_then(mut self, effect: impl FnOnce(&mut Publisher)) -> Result<Written> {
         let next = self.next_generation()?;
+        let refreshed = !self.touched.is_empty();
         let Self { inner, mut publisher, write, revision, retired, .. } = self;
         inner.observe(Phase::Commit);
         write.commit()?;
         let swapping = Swapping(inner);
-        publisher.compiled.committed();
+        if refreshed {
+            publisher.compiled.committed();
+        }
         effect(&mut publisher);
         let generation = match next {
             Some(next) => {
@@ -198,7 +201,7 @@ impl Change<'_> {
     }
 
     /// The generation after this write, when it is another one.
-    fn next_generation(&mut self) -> Result<Option<Generation>> {
+    pub(super) fn next_generation(&mut self) -> Result<Option<Generation>> {
         if self.slots.is_none() && self.touched.is_empty() {
             return Ok(None);
         }

@@ -136,12 +136,17 @@ fn every_edit_is_seen_at_once_and_alone() {
     compare(&engine, &all, &segments, false);
     set_campaign(&engine, Status::Active);
     compare(&engine, &all, &segments, true);
-    // A write that is given up leaves nothing behind, in the answers and in what later edits are made from.
-    let mut change = engine.inner.change().unwrap();
+    // A write that fails at its commit leaves nothing behind, neither in the answers nor in what later writes are made
+    // from, those that touch no adgroup among them.
     let (&number, _) = all.iter().next().unwrap();
+    let (&other, edit) = all.iter().next_back().map(|(other, asked)| (other, asked.clone())).unwrap();
+    let mut change = engine.inner.change().unwrap();
     change.write.remove::<catalog::Adgroup>(u64::from(number)).unwrap();
     change.touch([u64::from(number)]);
+    assert!(change.next_generation().unwrap().is_some());
     drop(change);
+    engine.inner.change().unwrap().commit().unwrap();
+    put(&engine, &[(other, Some(edit))]);
     compare(&engine, &all, &segments, true);
     let before = engine.inner.generation.load().serving.index.len();
     assert_eq!(before, all.len());
