@@ -295,6 +295,31 @@ OPERATORS = (
         TWINS,
         "--lib",
     ),
+    Defect(
+        113,
+        "postings that are filled from the back are left out",
+        "targeting/postings.rs",
+        "back.at as usize..*end as usize",
+        "*end as usize..*end as usize",
+        "two_threads_build_what_one_does",
+    ),
+    Defect(
+        114,
+        "programs of a later share begin where those of the first do",
+        "targeting/builder.rs",
+        "table.set(form.adgroup, first + offset)",
+        "table.set(form.adgroup, first.min(0) + offset)",
+        "two_threads_build_what_one_does",
+    ),
+    Defect(
+        115,
+        "excludes are not posted",
+        "targeting/rows.rs",
+        "sorted.partition_point(|(key, _)| *key < upper(WITHOUT_EXCLUDES))",
+        "sorted.partition_point(|(key, _)| *key > upper(WITHOUT_EXCLUDES))",
+        ORACLE,
+        "--test=index_oracle",
+    ),
 )
 
 # Some need a second replacement.

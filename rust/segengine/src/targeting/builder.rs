@@ -1,14 +1,19 @@
-//! Compiles adgroups into sheets and programs: forms → rows → buckets → postings, and forms → programs.
+//! Compiles adgroups into sheets and programs: shares of forms and programs → rows → buckets → postings.
 //!
-//! Linear in the literals but for one sort of the rows. A rebuild happens aside, while readers use the index before.
+//! Linear in the literals but for one sort of the rows. A rebuild happens aside, while readers use the index before, and
+//! where it has many adgroups each of its steps is done by two threads that take half each: reading forms and compiling
+//! programs, counting, choosing rows, sorting, posting.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use super::forms::{Form, Forms};
+use super::forms::Forms;
+use super::postings::post;
+use super::prepare::Rule;
 use super::program::{Arena, ProgramTable};
-use super::rows::{Key, Ranks, Row};
-use super::sheet::{BLOCK, BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet};
+use super::rows::{BucketKey, BucketRows, Ranks, Rows, SortedRows, bucket_key, count, rows};
+use super::sheet::{BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet};
 use crate::ids::AdgroupId;
+use crate::limits;
 
 /// Planes that one bucket may have: the accumulators of a request must stay in the first-level cache. Of an adgroup
 /// with more clauses the shortest are indexed and the whole is verified.
@@ -16,153 +21,214 @@ pub(super) const MAXIMUM_PLANES: usize = 8;
 
 /// Bits that may be lost to the last blocks of planes: for each number of clauses, verified or not, a block a plane.
 const PADDING: usize = (MAXIMUM_PLANES + 1) * 2 * (MAXIMUM_PLANES + 1) * BLOCK_BITS;
+/// Bits of a sheet.
+const SHEET_BITS: usize = HALFWORDS * HALFWORD_BITS;
 
-/// Planes and whether survivors are verified: adgroups that share both share a bucket.
-fn bucket_key(form: &Form<'_>) -> (usize, bool) {
-    let clauses = form.clause_count();
-    (clauses.min(MAXIMUM_PLANES), form.verify.is_some() || clauses > MAXIMUM_PLANES)
+/// Adgroups from which two threads build.
+const MANY: usize = 8_192;
+/// Adgroups of a share, at most: shares stay whole, so that a sheet has little room left that no share fits into.
+const SHARE: usize = 32_768;
+const _: () = assert!(SHARE * (MAXIMUM_PLANES + 1) + PADDING <= SHEET_BITS, "a share fits into a sheet");
+
+/// Does two things, at once where that pays.
+pub(super) fn both<A: Send, B>(at_once: bool, aside: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
+    if !at_once {
+        return (aside(), here());
+    }
+    std::thread::scope(|threads| {
+        let aside = threads.spawn(aside);
+        let here = here();
+        (aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), here)
+    })
 }
 
-/// Builds the sheets over adgroups with the forms at the same places. Each takes as many as it has bits for.
-pub(super) fn sheets(adgroups: &[AdgroupId], forms: &Forms<'_>) -> Vec<Sheet> {
-    let mut sheets = Vec::new();
-    let mut some = Vec::new();
-    let mut bits = 0;
-    for (adgroup, form) in adgroups.iter().zip(forms.forms()).filter(|(_, form)| !form.never) {
-        let needed = bucket_key(form).0.max(1) + 1;
-        if bits + needed + PADDING > HALFWORDS * HALFWORD_BITS {
-            sheets.push(sheet(&some, forms));
-            some.clear();
-            bits = 0;
+/// Makes something of each, the first and the second half at once where that pays.
+fn map_halves<'t, T: Sync, M: Send>(at_once: bool, all: &'t [T], map: impl Fn(&'t T) -> M + Sync) -> Vec<M> {
+    let (first, second) = all.split_at(all.len() / 2);
+    let (mut mapped, second) = both(
+        at_once && !first.is_empty(),
+        || first.iter().map(&map).collect::<Vec<M>>(),
+        || second.iter().map(&map).collect::<Vec<M>>(),
+    );
+    mapped.extend(second);
+    mapped
+}
+
+/// Neighbouring adgroups, read.
+pub(super) struct Share<'a> {
+    forms: Forms<'a>,
+    arena: Arena,
+    /// Where each adgroup's program begins.
+    offsets: Vec<u32>,
+}
+
+/// Everything that is known of some adgroups before they stand in sheets.
+pub(super) struct Shares<'a> {
+    parts: Vec<Share<'a>>,
+    at_once: bool,
+    /// One more than the largest segment that any expression names.
+    pub(super) segments_end: usize,
+}
+
+impl<'a> Share<'a> {
+    fn read(entries: impl ExactSizeIterator<Item = (AdgroupId, Rule<'a>)>) -> Self {
+        let mut forms = Forms::with_room(entries.len());
+        for (adgroup, rule) in entries.filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
+            forms.push(adgroup.0, rule);
         }
-        bits += needed;
-        some.push((adgroup.0, *form));
+        let mut share = Self { arena: Arena::for_segments_below(forms.segments_end), offsets: Vec::new(), forms };
+        share.compile();
+        share
     }
-    if !some.is_empty() {
-        sheets.push(sheet(&some, forms));
+
+    fn compile(&mut self) {
+        let mut clauses: Vec<&[u32]> = Vec::new();
+        self.offsets.reserve(self.forms.forms().len());
+        for form in self.forms.forms() {
+            self.offsets.push(self.arena.end());
+            match form.verify {
+                _ if form.never => self.arena.push_never(),
+                Some(expression) => self.arena.push_expression(expression),
+                None => {
+                    clauses.clear();
+                    clauses.extend(self.forms.clauses(form));
+                    clauses.sort_by_key(|clause| clause.len());
+                    let lists = clauses.iter().copied().chain([self.forms.excludes(form)]);
+                    self.arena.push_groups(form.clause_count(), lists);
+                }
+            }
+        }
     }
-    sheets
+
+    /// Bits that the adgroups need in a sheet.
+    fn bits(&self) -> usize {
+        let some = self.forms.forms().iter().filter(|form| !form.never);
+        some.map(|form| bucket_key(form).0.max(1) + 1).sum()
+    }
 }
 
-fn sheet(some: &[(u32, Form<'_>)], forms: &Forms<'_>) -> Sheet {
-    let mut sheet = Sheet::default();
-    let ranks = Ranks::of(forms, some);
-    let rows = lay_out(&mut sheet, some, forms, &ranks);
-    post(&mut sheet, &rows, forms, ranks.starts);
-    sheet
+impl<'a> Shares<'a> {
+    /// Reads what `rule_of` says of each of `entries`, on two threads where they are many.
+    pub(super) fn read<'e, E: Sync>(entries: &'e [E], rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync) -> Self {
+        let at_once = entries.len() >= MANY;
+        let count = if at_once { entries.len().div_ceil(SHARE).next_multiple_of(2) } else { 1 };
+        Self::read_in(entries, rule_of, (count, at_once))
+    }
+
+    /// As [`Self::read`], in so many shares, each small enough for a sheet.
+    pub(super) fn read_in<'e, E: Sync>(
+        entries: &'e [E],
+        rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
+        (count, at_once): (usize, bool),
+    ) -> Self {
+        let runs: Vec<&'e [E]> = entries.chunks(entries.len().div_ceil(count).max(1)).collect();
+        let shares = map_halves(at_once, &runs, |run| Share::read(run.iter().map(&rule_of)));
+        let segments_end = shares.iter().map(|share| share.forms.segments_end).max().unwrap_or_default();
+        Self { parts: shares, at_once, segments_end }
+    }
+
+    /// The adgroups.
+    pub(super) fn adgroups(&self) -> Vec<AdgroupId> {
+        self.parts.iter().flat_map(|share| share.forms.forms()).map(|form| AdgroupId(form.adgroup)).collect()
+    }
+
+    /// Sheets and programs.
+    pub(super) fn build(&self, table: ProgramTable) -> (Vec<Sheet>, ProgramTable, Arena) {
+        let ((table, arena), sheets) = both(self.at_once, || self.programs(table), || self.sheets());
+        (sheets, table, arena)
+    }
+
+    /// The programs in the order of adgroups, so that those of a campaign lie together, and the table of them.
+    fn programs(&self, mut table: ProgramTable) -> (ProgramTable, Arena) {
+        let mut arena = Arena::for_segments_below(self.segments_end);
+        arena.reserve(self.parts.iter().map(|share| share.arena.end() as usize).sum());
+        for share in &self.parts {
+            let first = arena.end();
+            for (form, offset) in share.forms.forms().iter().zip(&share.offsets) {
+                table.set(form.adgroup, first + offset);
+            }
+            arena.append(&share.arena);
+        }
+        (table, arena)
+    }
+
+    /// Each sheet takes as many shares as it has bits for.
+    fn sheets(&self) -> Vec<Sheet> {
+        let mut sheets = Vec::new();
+        let (mut first, mut bits) = (0, 0);
+        for (place, share) in self.parts.iter().enumerate() {
+            let needed = share.bits();
+            if bits + needed + PADDING > SHEET_BITS {
+                sheets.push(self.sheet(self.parts.get(first..place).unwrap_or_default()));
+                (first, bits) = (place, 0);
+            }
+            bits += needed;
+        }
+        if bits > 0 {
+            sheets.push(self.sheet(self.parts.get(first..).unwrap_or_default()));
+        }
+        sheets
+    }
+
+    fn sheet(&self, shares: &[Share<'_>]) -> Sheet {
+        let ranks = self.ranks(shares);
+        let rows = map_halves(self.at_once, shares, |share| rows(&share.forms, &ranks));
+        let keys: BTreeSet<BucketKey> = rows.iter().flat_map(|rows| rows.keys().copied()).collect();
+        let keys: Vec<BucketKey> = keys.into_iter().collect();
+        let sorted = self.sort(&keys, &rows);
+        let mut sheet = Sheet::default();
+        lay_out(&mut sheet, &keys, &sorted);
+        post(&mut sheet, &sorted, &ranks.starts, self.at_once);
+        sheet
+    }
+
+    fn ranks(&self, shares: &[Share<'_>]) -> Ranks {
+        let counted = |shares: &[Share<'_>]| {
+            let mut counts = vec![0; self.segments_end];
+            shares.iter().for_each(|share| count(&mut counts, &share.forms));
+            counts
+        };
+        if !self.at_once {
+            return Ranks::of(counted(shares));
+        }
+        let (first, second) = shares.split_at(shares.len() / 2);
+        let (first, mut counts) = both(true, || counted(first), || counted(second));
+        counts.iter_mut().zip(first).for_each(|(count, more)| *count += more);
+        Ranks::of(counts)
+    }
+
+    /// The rows of each bucket, sorted: the fullest bucket by one thread, all others by another.
+    fn sort<'r, 'f>(&self, keys: &[BucketKey], rows: &'r [Rows<'f>]) -> Vec<SortedRows<'r, 'f>> {
+        let size = |key: &BucketKey| rows.iter().filter_map(|rows| rows.get(key)).map(BucketRows::len).sum::<usize>();
+        let Some(fullest) = keys.iter().copied().max_by_key(size).filter(|_| self.at_once) else {
+            return keys.iter().map(|key| SortedRows::of(*key, rows)).collect();
+        };
+        let others = || keys.iter().filter(|key| **key != fullest).map(|key| SortedRows::of(*key, rows)).collect();
+        let (mut sorted, first): (Vec<_>, _) = both(true, others, || SortedRows::of(fullest, rows));
+        let place = keys.iter().position(|key| *key == fullest).unwrap_or_default();
+        sorted.insert(place, first);
+        sorted
+    }
 }
 
-/// The rows of each bucket of a sheet.
-type BucketRows<'a> = Vec<Vec<Row<'a>>>;
-
-/// Makes the buckets and gives each adgroup its row, those with excludes first in their bucket.
-fn lay_out<'a>(sheet: &mut Sheet, some: &[(u32, Form<'a>)], forms: &Forms<'a>, ranks: &Ranks) -> BucketRows<'a> {
-    let mut buckets: BTreeMap<(usize, bool), Vec<(Key, Row<'a>)>> = BTreeMap::new();
-    let mut chosen = Vec::new();
-    for adgroup in some {
-        buckets.entry(bucket_key(&adgroup.1)).or_default().push(Row::new(*adgroup, forms, ranks, &mut chosen));
-    }
-    let mut all = Vec::with_capacity(buckets.len());
-    for ((planes, verify), rows) in buckets {
-        // Keys are sorted with places, since a row is four times as long. Equal ones stay in the order of adgroups.
-        let mut order: Vec<(Key, u32)> = rows.iter().map(|(key, _)| *key).zip(0..).collect();
-        order.sort_unstable();
-        let sorted = order.iter().filter_map(|(_, place)| rows.get(*place as usize));
-        let rows: Vec<Row<'a>> = sorted.map(|(_, row)| *row).collect();
-        let with_excludes = rows.partition_point(|row| !forms.excludes(&row.form).is_empty());
+/// Makes the buckets and gives each adgroup its row.
+fn lay_out(sheet: &mut Sheet, keys: &[BucketKey], sorted: &[SortedRows<'_, '_>]) {
+    let blocks = |rows: &SortedRows<'_, '_>| rows.len().div_ceil(BLOCK_BITS);
+    sheet.adgroups.reserve_exact(sorted.iter().map(|rows| blocks(rows) * BLOCK_BITS).sum());
+    for ((planes, verify), rows) in keys.iter().copied().zip(sorted) {
         let bucket = Bucket {
             planes,
             verify,
             rows: rows.len(),
-            blocks: rows.len().div_ceil(BLOCK_BITS),
-            exclude_blocks: with_excludes.div_ceil(BLOCK_BITS),
+            blocks: blocks(rows),
+            exclude_blocks: rows.with_excludes.div_ceil(BLOCK_BITS),
             first_row: sheet.adgroups.len(),
             base: sheet.halfwords,
         };
-        sheet.adgroups.extend(rows.iter().map(|row| row.adgroup));
+        sheet.adgroups.extend(rows.adgroups());
         sheet.adgroups.resize(bucket.first_row + bucket.blocks * BLOCK_BITS, 0);
         sheet.halfwords += bucket.halfwords();
         sheet.any_verify |= verify;
         sheet.buckets.push(bucket);
-        all.push(rows);
     }
-    all
-}
-
-/// Segment → postings: each literal is placed where `starts` has room for it, joined to the one before where both are
-/// of one halfword; then the gaps that this leaves are closed.
-fn post(sheet: &mut Sheet, rows: &BucketRows<'_>, forms: &Forms<'_>, mut starts: Vec<u32>) {
-    let mut postings = vec![0_u32; starts.last().copied().unwrap_or_default() as usize];
-    let mut ends = starts.clone();
-    for_each_literal(&sheet.buckets, rows, forms, |segment, bit| {
-        let (Some(&start), Some(end)) = (starts.get(segment as usize), ends.get_mut(segment as usize)) else { return };
-        let (halfword, mask) = (bit / u16::BITS, 1 << (bit % u16::BITS));
-        let last = postings.get_mut((*end as usize).wrapping_sub(1)).filter(|_| *end > start);
-        match last.filter(|last| **last & u32::from(u16::MAX) == halfword) {
-            Some(last) => *last |= mask << HALFWORD_BITS,
-            None => {
-                if let Some(posting) = postings.get_mut(*end as usize) {
-                    *posting = halfword | mask << HALFWORD_BITS;
-                }
-                *end += 1;
-            }
-        }
-    });
-    let mut kept = 0;
-    for (start, &end) in starts.iter_mut().zip(&ends) {
-        let (from, to) = (*start as usize, end as usize);
-        *start = u32::try_from(kept).unwrap_or(u32::MAX);
-        postings.copy_within(from..to, kept);
-        kept += to - from;
-    }
-    postings.truncate(kept);
-    postings.shrink_to_fit();
-    sheet.starts = starts;
-    sheet.postings = postings;
-}
-
-/// Calls `visit` with each segment and the bit it sets; the bits of a segment ascend.
-fn for_each_literal(buckets: &[Bucket], rows: &BucketRows<'_>, forms: &Forms<'_>, mut visit: impl FnMut(u32, u32)) {
-    let mut visit_list = |list: &[u32], bit: usize| {
-        // A sheet has 2²⁰ bits.
-        let bit = u32::try_from(bit).unwrap_or(u32::MAX);
-        list.iter().for_each(|&segment| visit(segment, bit));
-    };
-    for (bucket, rows) in buckets.iter().zip(rows) {
-        let first = |plane: usize| (bucket.base + plane * bucket.blocks * BLOCK) * HALFWORD_BITS;
-        for plane in 0..bucket.planes {
-            for (row, bit) in rows.iter().zip(first(plane)..) {
-                let clause = row.clauses.get(plane).copied().unwrap_or_default();
-                visit_list(forms.clause(&row.form, clause.into()), bit);
-            }
-        }
-        for (row, bit) in rows.iter().zip(first(bucket.planes.max(1))..) {
-            visit_list(forms.excludes(&row.form), bit);
-        }
-    }
-}
-
-/// The programs in the order of adgroup numbers, so that those of a campaign lie together, and the table of them.
-pub(super) fn programs(adgroups: &[AdgroupId], forms: &Forms<'_>, mut table: ProgramTable) -> (ProgramTable, Arena) {
-    let mut arena = Arena::for_segments_below(forms.segments_end);
-    let mut order: Vec<(&AdgroupId, &Form<'_>)> = adgroups.iter().zip(forms.forms()).collect();
-    if !adgroups.is_sorted() {
-        order.sort_by_key(|(adgroup, _)| **adgroup);
-    }
-    let mut clauses: Vec<&[u32]> = Vec::new();
-    for (adgroup, form) in order {
-        table.set(adgroup.0, arena.end());
-        match form.verify {
-            _ if form.never => arena.push_never(),
-            Some(expression) => arena.push_expression(expression),
-            None => {
-                clauses.clear();
-                clauses.extend(forms.clauses(form));
-                clauses.sort_by_key(|clause| clause.len());
-                let lists = clauses.iter().copied().chain([forms.excludes(form)]);
-                arena.push_groups(form.clause_count(), lists);
-            }
-        }
-    }
-    (table, arena)
 }

@@ -1,9 +1,10 @@
 //! Expressions in the form the index is built from, all in two flat vectors.
 //!
 //! The include/exclude form is an AND of OR-clauses minus one OR of excludes already: it is recognised in one pass
-//! over the postfix nodes and copied, without an allocation for each adgroup, which is what makes a rebuild of 100,000
-//! adgroups take tens of milliseconds. Everything else goes through [`necessary`].
+//! over the postfix nodes, run of literals by run of literals, and copied, without an allocation for each adgroup.
+//! Everything else goes through [`necessary`].
 
+use super::prepare::Rule;
 use crate::expression::normal::{is_contradictory, necessary};
 use crate::expression::{Expression, Node};
 use crate::ids::SegmentNumber;
@@ -11,15 +12,17 @@ use crate::ids::SegmentNumber;
 /// The form of one adgroup: `clauses` lists, then one of excludes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form<'a> {
-    first_list: usize,
-    clauses: usize,
-    /// The whole expression, where the form is necessary only.
-    pub(super) verify: Option<&'a Expression<SegmentNumber>>,
+    /// The adgroup.
+    pub(super) adgroup: u32,
     /// Nobody can match it.
     pub(super) never: bool,
+    /// The whole expression, where the form is necessary only.
+    pub(super) verify: Option<&'a Expression<SegmentNumber>>,
+    first_list: usize,
+    clauses: usize,
 }
 
-/// The lists of all adgroups; each is sorted and distinct, and no clause names an excluded segment.
+/// The lists of some adgroups; each is sorted and distinct, and no clause names an excluded segment.
 #[derive(Debug, Default)]
 pub(super) struct Forms<'a> {
     segments: Vec<u32>,
@@ -40,13 +43,32 @@ struct Piece {
 }
 
 impl<'a> Forms<'a> {
-    /// Adds the form of the next adgroup.
-    pub(super) fn push(&mut self, expression: &'a Expression<SegmentNumber>) {
-        let nodes = expression.nodes();
-        for segment in expression.literals() {
-            self.segments_end = self.segments_end.max(segment.0 as usize + 1);
+    /// Room for so many adgroups of the usual size.
+    pub(super) fn with_room(adgroups: usize) -> Self {
+        Self {
+            segments: Vec::with_capacity(adgroups * 9),
+            ends: Vec::with_capacity(adgroups * 3),
+            found: Vec::with_capacity(adgroups),
+            ..Self::default()
         }
-        let first_list = self.ends.len();
+    }
+
+    /// Adds the form of the next adgroup.
+    pub(super) fn push(&mut self, adgroup: u32, rule: Rule<'a>) {
+        match rule {
+            Rule::Never => self.push_never(adgroup),
+            Rule::Everybody => {
+                let first_list = self.ends.len();
+                self.push_list(std::iter::empty());
+                self.finish(adgroup, first_list, None);
+            }
+            Rule::When(expression) => self.push_expression(adgroup, expression),
+        }
+    }
+
+    fn push_expression(&mut self, adgroup: u32, expression: &'a Expression<SegmentNumber>) {
+        let nodes = expression.nodes();
+        let (first_list, first_segment) = (self.ends.len(), self.segments.len());
         if read_pieces(nodes, &mut self.pieces) {
             let pieces = std::mem::take(&mut self.pieces);
             let literals =
@@ -56,27 +78,32 @@ impl<'a> Forms<'a> {
             }
             self.push_list(pieces.iter().filter(|piece| !piece.positive).flat_map(literals));
             self.pieces = pieces;
-            self.finish(first_list, None);
-        } else if is_contradictory(expression) {
-            self.push_never();
+            self.note_segments(first_segment);
+            self.finish(adgroup, first_list, None);
+            return;
+        }
+        for segment in expression.literals() {
+            self.segments_end = self.segments_end.max(segment.0 as usize + 1);
+        }
+        if is_contradictory(expression) {
+            self.push_never(adgroup);
         } else {
             let form = necessary(expression);
             form.clauses.iter().for_each(|clause| self.push_list(clause.iter().copied()));
             self.push_list(form.excludes.iter().copied());
-            self.finish(first_list, (!form.exact).then_some(expression));
+            self.finish(adgroup, first_list, (!form.exact).then_some(expression));
         }
     }
 
-    /// Adds an adgroup that matches nobody.
-    pub(super) fn push_never(&mut self) {
-        self.found.push(Form { first_list: self.ends.len(), clauses: 0, verify: None, never: true });
+    fn note_segments(&mut self, first: usize) {
+        if let Some(largest) = self.segments.get(first..).unwrap_or_default().iter().max() {
+            self.segments_end = self.segments_end.max(*largest as usize + 1);
+        }
     }
 
-    /// Adds an adgroup that asks nothing: no clause and no exclude.
-    pub(super) fn push_everybody(&mut self) {
-        let first_list = self.ends.len();
-        self.push_list(std::iter::empty());
-        self.finish(first_list, None);
+    /// An adgroup that matches nobody.
+    fn push_never(&mut self, adgroup: u32) {
+        self.found.push(Form { adgroup, never: true, verify: None, first_list: self.ends.len(), clauses: 0 });
     }
 
     fn push_list(&mut self, segments: impl Iterator<Item = u32>) {
@@ -93,9 +120,9 @@ impl<'a> Forms<'a> {
     }
 
     /// A clause wholly inside the excludes makes the adgroup match nobody.
-    fn finish(&mut self, first_list: usize, verify: Option<&'a Expression<SegmentNumber>>) {
+    fn finish(&mut self, adgroup: u32, first_list: usize, verify: Option<&'a Expression<SegmentNumber>>) {
         let clauses = self.ends.len() - first_list - 1;
-        let form = Form { first_list, clauses, verify, never: false };
+        let form = Form { adgroup, never: false, verify, first_list, clauses };
         let excludes = self.excludes(&form);
         let excluded = |clause: &[u32]| clause.iter().all(|segment| excludes.binary_search(segment).is_ok());
         let never = !excludes.is_empty() && self.clauses(&form).any(excluded);
@@ -118,11 +145,6 @@ impl<'a> Forms<'a> {
         (form.first_list..form.first_list + form.clauses).map(|list| self.list(list))
     }
 
-    /// The clause of that number.
-    pub(super) fn clause(&self, form: &Form<'_>, clause: usize) -> &[u32] {
-        if clause < form.clauses { self.list(form.first_list + clause) } else { &[] }
-    }
-
     /// None of these may be held.
     pub(super) fn excludes(&self, form: &Form<'_>) -> &[u32] {
         self.list(form.first_list + form.clauses)
@@ -141,32 +163,38 @@ fn number_of(node: &Node<SegmentNumber>) -> Option<u32> {
 }
 
 /// Whether the nodes are an AND of clauses and negated clauses, which `pieces` then holds.
+///
+/// A run of literals before an OR of n is n operands after such that stand for themselves; before anything else, all do.
 fn read_pieces(nodes: &[Node<SegmentNumber>], pieces: &mut Vec<Piece>) -> bool {
     pieces.clear();
-    let is_literal = |piece: &Piece| piece.positive && matches!(nodes.get(piece.start), Some(Node::Literal(_)));
+    let single = |place: usize| Piece { start: place, end: place + 1, positive: true };
+    let mut run = 0;
     for (place, node) in nodes.iter().enumerate() {
-        let read = match node {
-            Node::Literal(_) => {
-                pieces.push(Piece { start: place, end: place + 1, positive: true });
-                true
-            }
+        match node {
+            Node::Literal(_) => continue,
             Node::Or(count) => {
-                // The last operands must be bare literals; they then stand side by side just before this node.
-                let first = pieces.len().saturating_sub(*count as usize);
-                let operands = pieces.split_off(first);
-                let start = place.saturating_sub(operands.len());
-                let bare = operands.iter().zip(start..).all(|(piece, at)| is_literal(piece) && piece.start == at);
+                let Some(start) = place.checked_sub(*count as usize).filter(|start| *start >= run) else {
+                    return false;
+                };
+                pieces.extend((run..start).map(single));
                 pieces.push(Piece { start, end: place, positive: true });
-                bare
             }
-            Node::Not => pieces.last_mut().is_some_and(|last| std::mem::replace(&mut last.positive, false)),
-            Node::And(count) => place + 1 == nodes.len() && *count as usize == pieces.len(),
-        };
-        if !read {
-            return false;
+            Node::Not => {
+                pieces.extend((run..place).map(single));
+                let negated = pieces.last_mut().is_some_and(|last| std::mem::replace(&mut last.positive, false));
+                if !negated {
+                    return false;
+                }
+            }
+            Node::And(count) => {
+                pieces.extend((run..place).map(single));
+                return place + 1 == nodes.len() && *count as usize == pieces.len();
+            }
         }
+        run = place + 1;
     }
-    matches!(nodes.last(), Some(Node::And(_))) || pieces.len() == 1
+    pieces.extend((run..nodes.len()).map(single));
+    pieces.len() == 1
 }
 
 #[cfg(test)]

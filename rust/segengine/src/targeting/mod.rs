@@ -45,6 +45,7 @@ pub mod explain;
 mod forms;
 mod index;
 mod planes;
+mod postings;
 mod prepare;
 mod program;
 mod rows;

@@ -12,18 +12,14 @@
 
 use std::sync::Arc;
 
-use super::builder;
+use super::builder::Shares;
 use super::candidates::{places, with_held};
-use super::forms::Forms;
 use super::index::{AdgroupIndex, Scratch};
 use super::prepare::Rule;
 use super::program::{ABSENT, Arena, ProgramTable};
 use super::sheet::{BLOCK_BITS, Emission, HALFWORD_BITS, Sheet};
 use crate::ids::AdgroupId;
 use crate::limits;
-
-/// Adgroups from which programs are compiled beside the sheets.
-const MANY: usize = 8_192;
 
 /// The bit-sliced index.
 #[derive(Debug, Default)]
@@ -61,30 +57,17 @@ pub(super) struct Recent {
 }
 
 impl Part {
-    fn build<'a, R: Into<Rule<'a>>>(adgroups: impl Iterator<Item = (AdgroupId, R)>, table: ProgramTable) -> Self {
-        let mut forms = Forms::default();
-        let mut ids = Vec::new();
-        for (adgroup, rule) in adgroups.filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
-            ids.push(adgroup);
-            match rule.into() {
-                Rule::Never => forms.push_never(),
-                Rule::Everybody => forms.push_everybody(),
-                Rule::When(expression) => forms.push(expression),
-            }
-        }
+    fn build<'a, 'e, E: Sync>(
+        entries: &'e [E],
+        rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
+        table: ProgramTable,
+    ) -> Self {
+        let shares = Shares::read(entries, rule_of);
         let dense = matches!(table, ProgramTable::Dense(_));
-        // Neither needs the other: on a machine of two cores a rebuild takes what the sheets take.
-        let ((programs, arena), sheets) = if ids.len() < MANY {
-            (builder::programs(&ids, &forms, table), builder::sheets(&ids, &forms))
-        } else {
-            std::thread::scope(|threads| {
-                let programs = threads.spawn(|| builder::programs(&ids, &forms, table));
-                let sheets = builder::sheets(&ids, &forms);
-                (programs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), sheets)
-            })
-        };
-        let places = if dense { places(&sheets, &ids) } else { Vec::new() };
-        Self { sheets, programs, places, arena, len: ids.len(), segments_end: forms.segments_end }
+        let (sheets, programs, arena) = shares.build(table);
+        let adgroups = shares.adgroups();
+        let places = if dense { places(&sheets, &adgroups) } else { Vec::new() };
+        Self { sheets, programs, places, arena, len: adgroups.len(), segments_end: shares.segments_end }
     }
 
     fn heap_bytes(&self) -> usize {
@@ -133,7 +116,19 @@ impl PlaneIndex {
     /// [`limits::ADGROUPS`], which the catalog cannot give, are left out: the table of programs is as long as the largest.
     #[must_use]
     pub fn build<'a, R: Into<Rule<'a>>>(adgroups: impl IntoIterator<Item = (AdgroupId, R)>) -> Self {
-        let base = Part::build(adgroups.into_iter(), ProgramTable::dense());
+        let entries: Vec<(AdgroupId, Rule<'a>)> =
+            adgroups.into_iter().map(|(adgroup, rule)| (adgroup, rule.into())).collect();
+        Self::build_of(&entries, |entry| *entry)
+    }
+
+    /// As [`Self::build`], where `rule_of` tells what each entry is. It is asked on two threads when there are many, so that
+    /// what it reads is read by both.
+    #[must_use]
+    pub fn build_of<'a, 'e, E: Sync>(
+        entries: &'e [E],
+        rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
+    ) -> Self {
+        let base = Part::build(entries, rule_of, ProgramTable::dense());
         Self { len: base.len, segments_end: base.segments_end, base: Arc::new(base), ..Self::default() }.finished()
     }
 
@@ -142,8 +137,9 @@ impl PlaneIndex {
     #[must_use]
     pub fn revised(&self, recent: &[(AdgroupId, Option<Rule<'_>>)]) -> Self {
         let base = Arc::clone(&self.base);
-        let present = recent.iter().filter_map(|(adgroup, rule)| rule.map(|rule| (*adgroup, rule)));
-        let part = Part::build(present, ProgramTable::sparse());
+        let present: Vec<(AdgroupId, Rule<'_>)> =
+            recent.iter().filter_map(|(adgroup, rule)| rule.map(|rule| (*adgroup, rule))).collect();
+        let part = Part::build(&present, |entry| *entry, ProgramTable::sparse());
         let mut overridden = Vec::new();
         let mut replaced = 0;
         for (AdgroupId(adgroup), _) in recent.iter().filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {

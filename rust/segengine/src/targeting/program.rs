@@ -124,6 +124,24 @@ impl Arena {
         }
     }
 
+    /// Makes room for exactly so many more words.
+    pub(super) fn reserve(&mut self, more: usize) {
+        match self {
+            Self::Narrow(words) => words.reserve_exact(more),
+            Self::Wide(words) => words.reserve_exact(more),
+        }
+    }
+
+    /// Appends the programs of an arena of no larger segment numbers.
+    pub(super) fn append(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Narrow(words), Self::Narrow(more)) => words.extend_from_slice(more),
+            (Self::Wide(words), Self::Wide(more)) => words.extend_from_slice(more),
+            (Self::Wide(words), Self::Narrow(more)) => words.extend(more.iter().map(|&word| u32::from(word))),
+            (Self::Narrow(_), Self::Wide(_)) => debug_assert!(false, "wide programs do not fit into narrow words"),
+        }
+    }
+
     /// Appends a word; the caller gave the largest one in advance.
     fn push(&mut self, word: u32) {
         match self {

@@ -1,9 +1,11 @@
 //! The vector code and its portable twin answer alike, on sheets with full, sparse and dead rows, and when one sheet is
-//! not enough; so do both ways of judging candidates.
+//! not enough; so do both ways of judging candidates. Two threads build what one does.
 
+use super::builder::Shares;
 use super::candidates::Way;
 use super::index::Scratch;
 use super::prepare::Rule;
+use super::program::ProgramTable;
 use super::sheet::Emission;
 use super::{AdgroupIndex, PlaneIndex};
 use crate::expression::{Expression, groups};
@@ -86,5 +88,19 @@ fn more_adgroups_than_a_sheet_has_bits_for_are_all_found() {
         out.sort_unstable();
         out.dedup();
         assert_eq!(out.len(), matching, "user {user:?}");
+    }
+}
+
+#[test]
+fn two_threads_build_what_one_does() {
+    let mut random = Random(23);
+    for (adgroups, segments, shares) in [(1, 3, 2), (700, 6, 3), (4_000, 40, 2), (9_000, 70_000, 4)] {
+        let expressions: Vec<_> = (0..adgroups).map(|_| random.expression(segments)).collect();
+        let entries: Vec<_> = expressions.iter().zip(1..).map(|(when, id)| (AdgroupId(id), Rule::When(when))).collect();
+        let built = |how| {
+            let shares = Shares::read_in(&entries, |entry| *entry, how);
+            format!("{:?} {:?}", shares.adgroups(), shares.build(ProgramTable::dense()))
+        };
+        assert!(built((shares, true)) == built((1, false)), "{adgroups} adgroups over {segments} segments");
     }
 }
