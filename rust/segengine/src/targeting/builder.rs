@@ -11,7 +11,7 @@ use super::postings::post;
 use super::prepare::Rule;
 use super::program::{Arena, ProgramTable};
 use super::rows::{BucketKey, BucketRows, Ranks, Rows, SortedRows, bucket_key, count, rows};
-use super::sheet::{BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet};
+use super::sheet::{BLOCK, BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet, Sixteen};
 use crate::ids::AdgroupId;
 use crate::limits;
 
@@ -214,7 +214,7 @@ impl<'a> Shares<'a> {
 /// Makes the buckets and gives each adgroup its row.
 fn lay_out(sheet: &mut Sheet, keys: &[BucketKey], sorted: &[SortedRows<'_, '_>]) {
     let blocks = |rows: &SortedRows<'_, '_>| rows.len().div_ceil(BLOCK_BITS);
-    sheet.adgroups.reserve_exact(sorted.iter().map(|rows| blocks(rows) * BLOCK_BITS).sum());
+    sheet.adgroups.reserve_exact(sorted.iter().map(|rows| blocks(rows) * BLOCK).sum());
     for ((planes, verify), rows) in keys.iter().copied().zip(sorted) {
         let bucket = Bucket {
             planes,
@@ -222,11 +222,12 @@ fn lay_out(sheet: &mut Sheet, keys: &[BucketKey], sorted: &[SortedRows<'_, '_>])
             rows: rows.len(),
             blocks: blocks(rows),
             exclude_blocks: rows.with_excludes.div_ceil(BLOCK_BITS),
-            first_row: sheet.adgroups.len(),
+            first_row: sheet.adgroups.len() * HALFWORD_BITS,
             base: sheet.halfwords,
         };
-        sheet.adgroups.extend(rows.adgroups());
-        sheet.adgroups.resize(bucket.first_row + bucket.blocks * BLOCK_BITS, 0);
+        let mut adgroups = rows.adgroups().fuse();
+        let mut next = || Sixteen(std::array::from_fn(|_| adgroups.next().unwrap_or_default()));
+        sheet.adgroups.extend((0..bucket.blocks * BLOCK).map(|_| next()));
         sheet.halfwords += bucket.halfwords();
         sheet.any_verify |= verify;
         sheet.buckets.push(bucket);

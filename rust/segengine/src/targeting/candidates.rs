@@ -12,7 +12,7 @@
 use super::index::Scratch;
 use super::planes::PlaneIndex;
 use super::program::{ABSENT, NARROW_WORDS};
-use super::sheet::{BLOCK, Emission, HALFWORD_BITS, HALFWORDS, Planes, Sheet};
+use super::sheet::{BLOCK, CHUNK, Emission, HALFWORD_BITS, HALFWORDS, Sheet, Working};
 use crate::ids::AdgroupId;
 
 /// Candidates whose programs are prefetched together.
@@ -50,8 +50,9 @@ pub(super) fn places(sheets: &[Sheet], known: &[AdgroupId]) -> Vec<u32> {
     }
     for (sheet, number) in sheets.iter().zip(0_u32..) {
         for bucket in &sheet.buckets {
-            let rows = sheet.adgroups.iter().skip(bucket.first_row).take(bucket.rows);
-            for (&adgroup, bit) in rows.zip(bucket.base * HALFWORD_BITS..) {
+            let sixteens = sheet.adgroups.iter().skip(bucket.first_row / HALFWORD_BITS);
+            let rows = sixteens.flat_map(|sixteen| sixteen.0).take(bucket.rows);
+            for (adgroup, bit) in rows.zip(bucket.base * HALFWORD_BITS..) {
                 if let Some(place) = places.get_mut(adgroup as usize) {
                     *place = number << PLACE_BITS | u32::try_from(bit).unwrap_or_default();
                 }
@@ -105,7 +106,7 @@ impl PlaneIndex {
         scratch: &mut Scratch,
         out: &mut Vec<u32>,
     ) -> u32 {
-        let Scratch { held, asked, planes, verdicts } = scratch;
+        let Scratch { held, asked, working, verdicts } = scratch;
         let first = out.len();
         let skipped = with_held(held, segments, self.segments_end(), |held| match way {
             Way::Programs => self.by_programs(candidates, held, &mut |candidate| {
@@ -114,10 +115,10 @@ impl PlaneIndex {
                 }
             }),
             Way::Planes => {
-                let planes = planes.get_or_insert_with(Planes::new);
+                let working = working.get_or_insert_default();
                 let skipped = self.find_places(candidates, held, verdicts);
                 for place in 0..self.base.sheets.len() {
-                    self.read_sheet(place, (segments, candidates), (held, planes), verdicts);
+                    self.read_sheet(place, (segments, candidates), (held, working), verdicts);
                 }
                 let holding = candidates.iter().zip(verdicts.iter()).filter(|(_, verdict)| **verdict == TRUE);
                 out.extend(holding.map(|(candidate, _)| *candidate).filter(|&candidate| !ask(asked, candidate)));
@@ -177,17 +178,17 @@ impl PlaneIndex {
         &self,
         place: usize,
         (segments, candidates): (&[u32], &[u32]),
-        (held, planes): (&[u64], &mut Planes),
+        (held, working): (&[u64], &mut Working),
         verdicts: &mut [u32],
     ) {
         let Some(sheet) = self.base.sheets.get(place) else { return };
-        sheet.gather_and_combine(segments, planes, Emission::Fastest);
+        sheet.gather_and_combine(segments, working, Emission::Fastest);
         for (&candidate, verdict) in candidates.iter().zip(verdicts) {
             if *verdict >= TRUE || *verdict as usize >> PLACE_BITS != place {
                 continue;
             }
             let bit = *verdict as usize % (HALFWORDS * HALFWORD_BITS);
-            let halfword = planes.0.get(bit / HALFWORD_BITS).copied().unwrap_or_default();
+            let halfword = working.planes.0.get(bit / HALFWORD_BITS).copied().unwrap_or_default();
             let holds = halfword >> (bit % HALFWORD_BITS) & 1 == 1
                 && (!sheet.any_verify || self.base.judge(candidate, held) == Some(true));
             *verdict = if holds { TRUE } else { FALSE };
@@ -206,7 +207,7 @@ impl Sheet {
             Some(&[first, end]) => (end - first) as usize,
             _ => 0,
         };
-        segments.iter().map(postings).sum::<usize>() * POSTING + self.halfwords / BLOCK * BLOCK_COST
+        segments.iter().map(postings).sum::<usize>() * CHUNK * POSTING + self.halfwords / BLOCK * BLOCK_COST
     }
 }
 

@@ -4,14 +4,14 @@ use std::fmt;
 
 use hashbrown::HashMap;
 
-use super::sheet::Planes;
+use super::sheet::Working;
 use crate::expression::Expression;
 use crate::ids::{AdgroupId, SegmentNumber};
 
 /// Working memory of one thread; reuse it, it grows to what the index needs.
 #[derive(Default)]
 pub struct Scratch {
-    pub(super) planes: Option<Box<Planes>>,
+    pub(super) working: Option<Working>,
     pub(super) held: Vec<u64>,
     pub(super) asked: Vec<u64>,
     pub(super) verdicts: Vec<u32>,

@@ -17,7 +17,7 @@ use super::candidates::{places, with_held};
 use super::index::{AdgroupIndex, Scratch};
 use super::prepare::Rule;
 use super::program::{ABSENT, Arena, ProgramTable};
-use super::sheet::{BLOCK_BITS, Emission, HALFWORD_BITS, Sheet};
+use super::sheet::{Emission, Sheet, Sixteen};
 use crate::ids::AdgroupId;
 use crate::limits;
 
@@ -95,15 +95,14 @@ impl Recent {
     /// Rows of the base that `overridden` speaks of.
     fn dead_rows(&self, base: &Part) -> Vec<Vec<u16>> {
         let rows_of = |sheet: &Sheet| {
-            let mut dead = vec![0_u16; sheet.adgroups.len() / HALFWORD_BITS];
-            for (halfword, adgroups) in dead.iter_mut().zip(sheet.adgroups.chunks_exact(HALFWORD_BITS)) {
+            let mut dead = vec![0_u16; sheet.adgroups.len()];
+            for (halfword, Sixteen(adgroups)) in dead.iter_mut().zip(&sheet.adgroups) {
                 for (bit, &adgroup) in adgroups.iter().enumerate() {
                     *halfword |= u16::from(self.overrides(adgroup)) << bit;
                 }
             }
             dead
         };
-        debug_assert!(BLOCK_BITS.is_multiple_of(HALFWORD_BITS));
         base.sheets.iter().map(rows_of).collect()
     }
 }
@@ -201,8 +200,8 @@ impl PlaneIndex {
 
     /// Every adgroup that matches, by the given code.
     pub(super) fn match_all_by(&self, segments: &[u32], scratch: &mut Scratch, emission: Emission, out: &mut Vec<u32>) {
-        let Scratch { planes, held, .. } = scratch;
-        let planes = planes.get_or_insert_with(super::sheet::Planes::new);
+        let Scratch { working, held, .. } = scratch;
+        let working = working.get_or_insert_default();
         let recent = self.recent.as_ref();
         let verifies = self.base.any_verify() || recent.is_some_and(|recent| recent.part.any_verify());
         let (tested, bits) = if verifies { (segments, self.segments_end) } else { (&[][..], 0) };
@@ -210,12 +209,12 @@ impl PlaneIndex {
             for (place, sheet) in self.base.sheets.iter().enumerate() {
                 let dead = recent.and_then(|recent| recent.dead.get(place)).map_or(&[][..], Vec::as_slice);
                 let judge = |adgroup| self.base.judge(adgroup, held) == Some(true);
-                sheet.match_all(segments, planes, dead, emission, (judge, out));
+                sheet.match_all(segments, working, dead, emission, (judge, out));
             }
             if let Some(recent) = recent {
                 let judge = |adgroup| recent.part.judge(adgroup, held) == Some(true);
                 for sheet in &recent.part.sheets {
-                    sheet.match_all(segments, planes, &[], emission, (judge, out));
+                    sheet.match_all(segments, working, &[], emission, (judge, out));
                 }
             }
         });

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::builder::both;
 use super::rows::SortedRows;
-use super::sheet::{BLOCK_BITS, Bucket, HALFWORD_BITS, Sheet};
+use super::sheet::{BLOCK_BITS, Bucket, CHUNK, Chunk, HALFWORD_BITS, Sheet};
 use super::unsafe_vector::prefetch_lines;
 
 /// Rows ahead of which lists are asked for.
@@ -121,20 +121,24 @@ impl Run<'_, '_> {
     }
 }
 
-/// Copies what was filled from both ends of each segment's room to where it stays.
+/// Copies what was filled from both ends of each segment's room to chunks of its own. What is over in a last chunk names the
+/// halfwords of the first postings once more, and no bit of them.
 fn close_gaps(sheet: &mut Sheet, starts: &[u32], (fronts, backs): (&[Cursor], &[Cursor]), room: &[AtomicU32]) {
     let filled = |((start, end), (front, back)): ((&u32, &u32), (&Cursor, &Cursor))| {
-        [*start as usize..front.at.wrapping_add(1) as usize, back.at as usize..*end as usize]
+        let parts = [*start as usize..front.at.wrapping_add(1) as usize, back.at as usize..*end as usize];
+        parts.map(|part| room.get(part).unwrap_or_default())
     };
     let segments = || starts.iter().zip(starts.iter().skip(1)).zip(fronts.iter().zip(backs)).map(filled);
-    sheet.postings.reserve_exact(segments().flatten().map(|part| part.len()).sum());
+    let chunks_of = |[front, back]: [&[AtomicU32]; 2]| (front.len() + back.len()).div_ceil(CHUNK);
+    sheet.chunks.reserve_exact(segments().map(chunks_of).sum());
     sheet.starts.reserve_exact(starts.len());
-    for parts in segments() {
-        sheet.starts.push(u32::try_from(sheet.postings.len()).unwrap_or(u32::MAX));
-        for part in parts {
-            let part = room.get(part).unwrap_or_default();
-            sheet.postings.extend(part.iter().map(|posting| posting.load(Relaxed)));
-        }
+    for parts @ [front, back] in segments() {
+        sheet.starts.push(u32::try_from(sheet.chunks.len()).unwrap_or(u32::MAX));
+        let postings = || front.iter().chain(back).map(|posting| posting.load(Relaxed));
+        let of_none = postings().cycle().map(|posting| posting & u32::from(u16::MAX));
+        let mut all = postings().chain(of_none);
+        let mut next = || Chunk(std::array::from_fn(|_| all.next().unwrap_or_default()));
+        sheet.chunks.extend((0..chunks_of(parts)).map(|_| next()));
     }
-    sheet.starts.push(u32::try_from(sheet.postings.len()).unwrap_or(u32::MAX));
+    sheet.starts.push(u32::try_from(sheet.chunks.len()).unwrap_or(u32::MAX));
 }

@@ -1,18 +1,16 @@
 //! What the matcher does with instructions that safe Rust cannot reach: prefetching, and AVX-512 from planes to ids.
 //!
-//! Measured on W1 (`cargo bench --bench matching`, 2-core EPYC): prefetching takes the gathering of postings from 5.5 to
-//! 3.0 µs a request, the emission below the combining and emitting from 8.5 to 2.4 µs. Nothing in it branches on what the
-//! user holds: of each combined block the words that are not zero are packed side by side (a third of them, at W1; packing
-//! them took the emission from 2.9 to 2.4 µs), then `vpcompressb` writes the numbers of each word's set bits, and a last
-//! pass looks the ids up. Asked
-//! at run time; a processor without VBMI2 takes the portable twin in [`super::sheet`], and a test holds both to the same
-//! answers. All the code of this project that the compiler cannot check for memory safety in the matcher is in this file.
+//! Measured on W1 (`cargo bench --bench matching`, 2-core EPYC). Prefetching takes the gathering of postings from 5.5 to
+//! 3.0 µs a request. From planes to ids it takes 1.5 µs by the vectors below, 8.5 by the portable twin: each combined block
+//! is left as postings of its halfwords that are not zero (`vpcompressd` packs them, 0.4 µs), then the ids of each one's
+//! sixteen rows are packed by its mask (`vpcompressd` again, 1.1 µs). Nothing in it branches on what the user holds, not even on
+//! how many ids are few enough for half a register, which cost 0.3 µs. Packing row numbers by `vpcompressb` and looking their ids up
+//! took 2.4 µs; the compiler turns such a look-up into `vpgatherqq`. Asked at run time; a processor without AVX-512 takes the twin in
+//! [`super::sheet`], and a test holds both to the same answers. All the code of this project that the compiler cannot check
+//! for memory safety in the matcher is in this file.
 #![expect(unsafe_code, reason = "prefetch and vector stores have no safe form; the gain above is recorded")]
 
-#[cfg(target_arch = "x86_64")]
-use core::mem::MaybeUninit;
-
-use super::sheet::{BLOCK, BLOCK_BITS, Bucket};
+use super::sheet::{BLOCK, Bucket, HALFWORD_BITS, Sixteen};
 
 /// Asks for `LINES` cache lines of `slice` from the element at `index` on; no more than a hint, and never a fault.
 #[inline]
@@ -27,25 +25,37 @@ pub(super) fn prefetch_lines<const LINES: usize, T>(slice: &[T], index: usize) {
     let _ = (slice, index, LINES);
 }
 
-/// Appends the adgroups of a bucket whose rows match; says `false`, and has done nothing, where the processor cannot.
+/// Appends to `answer`, as postings of rows (see [`super::sheet`]), what of a bucket matches, and says how many adgroups
+/// that are; nothing, and has done nothing, where the processor cannot.
 ///
-/// `planes` are the bucket's, `dead` one bit a row (or too short to speak of a block), `adgroups` one id for each row.
+/// `planes` are the bucket's, `dead` one bit a row (or too short to speak of a block).
 #[inline]
-pub(super) fn emit(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &[u32], out: &mut Vec<u32>) -> bool {
+pub(super) fn pack(bucket: &Bucket, planes: &[u16], dead: &[u16], answer: &mut Vec<u32>) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("avx512bw") {
-        // These bounds are what the loads below rely on.
-        let fits = planes.len() >= bucket.halfwords()
-            && bucket.exclude_blocks <= bucket.blocks
-            && adgroups.len() >= bucket.blocks * BLOCK_BITS;
-        if fits {
-            // SAFETY: the features were asked for and the bounds checked.
-            unsafe { emit_avx512(bucket, planes, dead, adgroups, out) };
-            return true;
-        }
+    if is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vpopcntdq")
+        && planes.len() >= bucket.halfwords()
+        && bucket.exclude_blocks <= bucket.blocks
+    {
+        // SAFETY: the features were asked for and the bounds checked.
+        return Some(unsafe { pack_avx512(bucket, planes, dead, answer) });
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (bucket, planes, dead, adgroups, out, BLOCK, BLOCK_BITS);
+    let _ = (bucket, planes, dead, answer, BLOCK);
+    None
+}
+
+/// Appends the adgroups of packed rows; says `false`, and has done nothing, where the processor cannot.
+#[inline]
+pub(super) fn unpack(answer: &[u32], adgroups: &[Sixteen], out: &mut Vec<u32>) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("popcnt") {
+        // SAFETY: the features were asked for.
+        unsafe { unpack_avx512(answer, adgroups, out) };
+        return true;
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (answer, adgroups, out);
     false
 }
 
@@ -53,8 +63,7 @@ pub(super) fn emit(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &[u3
 #[inline]
 pub(super) fn combine(bucket: &Bucket, planes: &mut [u16]) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512vbmi2")
-        && is_x86_feature_detected!("avx512bw")
+    if is_x86_feature_detected!("avx512bw")
         && planes.len() >= bucket.halfwords()
         && bucket.exclude_blocks <= bucket.blocks
     {
@@ -70,7 +79,7 @@ pub(super) fn combine(bucket: &Bucket, planes: &mut [u16]) -> bool {
 /// # Safety
 /// As for [`emit_avx512`].
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,popcnt")]
 unsafe fn combine_all_avx512(bucket: &Bucket, planes: &mut [u16]) {
     for block in 0..bucket.blocks {
         // SAFETY: the caller's promise, for a block of the bucket; the store stays inside the first plane.
@@ -82,90 +91,78 @@ unsafe fn combine_all_avx512(bucket: &Bucket, planes: &mut [u16]) {
 }
 
 /// # Safety
-/// The processor has AVX-512 F, BW and VBMI2; `planes` has the bucket's halfwords, `adgroups` an id for each of its rows,
-/// and the exclude plane is no longer than a plane.
+/// The processor has AVX-512 F, BW and VPOPCNTDQ; `planes` has the bucket's halfwords, and the exclude plane is no longer
+/// than a plane.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
-unsafe fn emit_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &[u32], out: &mut Vec<u32>) {
+#[target_feature(enable = "avx512f,avx512bw,avx512vpopcntdq,popcnt")]
+unsafe fn pack_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], answer: &mut Vec<u32>) -> usize {
     use core::arch::x86_64::{
-        __m128i, _mm512_add_epi32, _mm512_add_epi64, _mm512_broadcastd_epi32, _mm512_castsi512_si128,
-        _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8,
-        _mm512_maskz_compress_epi64, _mm512_set1_epi64, _mm512_setr_epi64, _mm512_storeu_si512, _mm512_test_epi64_mask,
+        _mm512_add_epi32, _mm512_add_epi64, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64,
+        _mm512_maskz_compress_epi32, _mm512_or_si512, _mm512_popcnt_epi64, _mm512_reduce_add_epi64, _mm512_set1_epi32,
+        _mm512_setr_epi32, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_test_epi16_mask,
     };
 
-    /// Blocks whose words are packed before they are turned into rows: 8 KB of working memory.
-    const PACKED: usize = 64;
-    /// The bytes 0 to 63.
-    const NUMBERS: [u64; 8] = [
-        0x0706_0504_0302_0100,
-        0x0F0E_0D0C_0B0A_0908,
-        0x1716_1514_1312_1110,
-        0x1F1E_1D1C_1B1A_1918,
-        0x2726_2524_2322_2120,
-        0x2F2E_2D2C_2B2A_2928,
-        0x3736_3534_3332_3130,
-        0x3F3E_3D3C_3B3A_3938,
-    ];
-    // Each store writes sixteen numbers, however few of them count: room for all rows and one store more.
-    out.reserve(bucket.blocks * BLOCK_BITS + 64);
-    let start = out.len();
-    // SAFETY: `reserve` made this room.
-    let rows = unsafe { out.as_mut_ptr().add(start) };
-    let mut count = 0_usize;
-    // SAFETY: 64 bytes.
-    let every = unsafe { _mm512_loadu_si512(NUMBERS.as_ptr().cast()) };
-    let lanes = _mm512_setr_epi64(0, 64, 128, 192, 256, 320, 384, 448);
-    // The words of some blocks that are not zero, and the row of each one's first bit.
-    let mut words = [const { MaybeUninit::<u64>::uninit() }; PACKED * 8];
-    let mut firsts = [const { MaybeUninit::<i64>::uninit() }; PACKED * 8];
-    let (packed_words, packed_firsts) = (words.as_mut_ptr().cast::<u64>(), firsts.as_mut_ptr().cast::<i64>());
-    let mut row = 0_i64;
-    for start_block in (0..bucket.blocks).step_by(PACKED) {
-        let mut packed = 0_usize;
-        for block in start_block..bucket.blocks.min(start_block + PACKED) {
-            // SAFETY: the caller's promise, for a block of the bucket.
-            let matching = unsafe { combine_avx512(bucket, planes, dead, block) };
-            let some = _mm512_test_epi64_mask(matching, matching);
-            let rows_of = _mm512_add_epi64(_mm512_set1_epi64(row), lanes);
-            // SAFETY: before the n-th block of at most `PACKED`, at most 8 × n words are packed; each store writes 8.
+    // Each store writes sixteen postings, however few of them count: room for all and one store more.
+    answer.reserve((bucket.blocks + 1) * BLOCK);
+    // SAFETY: inside the capacity.
+    let mut end = unsafe { answer.as_mut_ptr().add(answer.len()) };
+    let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let mut bits = _mm512_setzero_si512();
+    // A sheet has 2¹⁶ times sixteen rows at most.
+    let mut place = i32::try_from(bucket.first_row / HALFWORD_BITS).unwrap_or_default();
+    for block in 0..bucket.blocks {
+        // SAFETY: the caller's promise, for a block of the bucket.
+        let matching = unsafe { combine_avx512(bucket, planes, dead, block) };
+        bits = _mm512_add_epi64(bits, _mm512_popcnt_epi64(matching));
+        let some = _mm512_test_epi16_mask(matching, matching);
+        let halves = [_mm512_castsi512_si256(matching), _mm512_extracti64x4_epi64::<1>(matching)];
+        #[expect(clippy::cast_possible_truncation, reason = "the two halves of 32 bits")]
+        for (half, some) in halves.into_iter().zip([some as u16, (some >> 16) as u16]) {
+            let places = _mm512_add_epi32(_mm512_set1_epi32(place), lanes);
+            let postings = _mm512_or_si512(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(half)), places);
+            // SAFETY: before the n-th half block at most 16 × n postings are written; each store writes 16.
             unsafe {
-                _mm512_storeu_si512(packed_words.add(packed).cast(), _mm512_maskz_compress_epi64(some, matching));
-                _mm512_storeu_si512(packed_firsts.add(packed).cast(), _mm512_maskz_compress_epi64(some, rows_of));
+                _mm512_storeu_si512(end.cast(), _mm512_maskz_compress_epi32(some, postings));
+                end = end.add(some.count_ones() as usize);
             }
-            packed += some.count_ones() as usize;
-            row += 512;
-        }
-        for place in 0..packed {
-            // SAFETY: both were written up to `packed`.
-            let (word, first) = unsafe { (*packed_words.add(place), *packed_firsts.add(place)) };
-            let set = word.count_ones() as usize;
-            let numbers = _mm512_maskz_compress_epi8(word, every);
-            // A sheet has 2²⁰ rows at most: the lower half is all of it.
-            let first = _mm512_castsi512_si128(_mm512_set1_epi64(first));
-            let first = _mm512_broadcastd_epi32(first);
-            // SAFETY (of the four stores): `count` numbers were written and `set` are to come, at most one for each row
-            // so far; a store reaches at most 64 numbers beyond them, which `reserve` made room for.
-            let store = |at: usize, numbers: __m128i| unsafe {
-                _mm512_storeu_si512(rows.add(at).cast(), _mm512_add_epi32(first, _mm512_cvtepu8_epi32(numbers)));
-            };
-            store(count, _mm512_castsi512_si128(numbers));
-            if set > 16 {
-                store(count + 16, _mm512_extracti32x4_epi32::<1>(numbers));
-                store(count + 32, _mm512_extracti32x4_epi32::<2>(numbers));
-                store(count + 48, _mm512_extracti32x4_epi32::<3>(numbers));
-            }
-            count += set;
+            place += 16;
         }
     }
-    for place in 0..count {
-        // SAFETY: `count` row numbers were written from `rows` on, each below the rows of the bucket, which `adgroups` has.
+    // SAFETY: up to `end` postings were written, inside what `reserve` made room for.
+    unsafe {
+        let length = end.offset_from_unsigned(answer.as_ptr());
+        answer.set_len(length);
+    }
+    usize::try_from(_mm512_reduce_add_epi64(bits)).unwrap_or_default()
+}
+
+/// # Safety
+/// The processor has AVX-512 F.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,popcnt")]
+unsafe fn unpack_avx512(answer: &[u32], adgroups: &[Sixteen], out: &mut Vec<u32>) {
+    use core::arch::x86_64::{_mm512_load_si512, _mm512_maskz_compress_epi32, _mm512_storeu_si512};
+
+    // Kept out of the vector, whose length would be written and read again for each posting.
+    let mut length = out.len();
+    for &posting in answer {
+        let Some(Sixteen(ids)) = adgroups.get((posting & 0xFFFF) as usize) else { continue };
+        let mask = (posting >> 16) as u16;
+        if out.capacity() - length < HALFWORD_BITS {
+            // SAFETY: so many were written.
+            unsafe { out.set_len(length) };
+            out.reserve(HALFWORD_BITS);
+        }
+        // SAFETY: 64 bytes are read from `ids`; a store writes at most as many into room that is there.
         unsafe {
-            let row = rows.add(place);
-            *row = *adgroups.get_unchecked(*row as usize);
+            let ids = _mm512_maskz_compress_epi32(mask, _mm512_load_si512(ids.as_ptr().cast()));
+            let end = out.as_mut_ptr().add(length);
+            _mm512_storeu_si512(end.cast(), ids);
         }
+        length += mask.count_ones() as usize;
     }
-    // SAFETY: `count` ids were written into room that `reserve` made.
-    unsafe { out.set_len(start + count) };
+    // SAFETY: so many were written.
+    unsafe { out.set_len(length) };
 }
 
 /// One block of a bucket: the rows all of whose planes are set, whose exclude bit is not, and that are not dead.
@@ -173,7 +170,7 @@ unsafe fn emit_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], adgroups: &
 /// # Safety
 /// As for [`emit_avx512`]; `block` is one of the bucket's.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,popcnt")]
 unsafe fn combine_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], block: usize) -> core::arch::x86_64::__m512i {
     use core::arch::x86_64::{_mm512_and_si512, _mm512_andnot_si512, _mm512_loadu_si512};
 
