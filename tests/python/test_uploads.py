@@ -46,6 +46,24 @@ def test_every_source_fills_the_same_segment(engine, spring, lines, tmp_path):
         assert engine.evaluate(f"s{number}", campaign=spring) == members
 
 
+def test_a_long_file_says_the_same_by_its_path_and_by_its_content(engine, spring, tmp_path):
+    """Longer than all that is read, keyed or written at once; with repeated and bad lines, and no end of line."""
+    hashes = np.random.default_rng(5).bytes(16 * 150_000).hex()
+    lines = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+    lines[70_000:70_000] = [*lines[:1_000], "no hash"]
+    content = "\n".join(lines).encode()
+    path = tmp_path / "long.csv"
+    path.write_bytes(content)
+    one, other = spring.segments.upload("path", path), spring.segments.upload("content", content)
+    assert engine.evaluate(one) == engine.evaluate(other)
+    assert (one.profile_count, one.report.duplicate, one.report.invalid) == (150_000, 1_000, 1)
+    same = ("bytes", "rows_total", "valid", "invalid", "unique", "duplicate", "samples")
+    assert [getattr(one.report, name) for name in same] == [getattr(other.report, name) for name in same]
+    assert one.report.samples[0].line == 71_001
+    adgroup = spring.adgroups.create("x", include=[one])
+    assert adgroup.number in engine.match(f"email_md5:{lines[-1]}").adgroups
+
+
 def test_an_upload_replaces_all_members(engine, spring, lines):
     """Not one of the version before stays, and adgroups see the new one at once."""
     segment = spring.segments.upload("a", lines(0, 60))

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from segengine.identifiers import Identifiers
+from segengine.ingest.sources import FileRequests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,6 +45,9 @@ class Embedded:
 
     def client_stream(self, method: Method[A], requests: Iterable[Message], timeout: float | None = None) -> A:
         """Send many messages, get one answer; an exception of the iterable ends the call without effect."""
+        if isinstance(requests, FileRequests) and requests.path is not None:
+            first = requests.header.SerializeToString()
+            return method.answer.FromString(self.native.file_stream(method.path, first, requests.path, timeout))
         parts = (request.SerializeToString() for request in requests)
         return method.answer.FromString(self.native.client_stream(method.path, parts, timeout))
 

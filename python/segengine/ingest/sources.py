@@ -21,6 +21,7 @@ from segengine.ingest import arrow
 from segengine.v1 import segments_pb2
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
@@ -36,6 +37,21 @@ class Source:
     name: str
     total_bytes: int
     parts: Iterator[segments_pb2.UploadSegmentRequest]
+    path: Path | None = None
+
+
+class FileRequests:
+    """The messages of an upload: a header, then the parts of a file, which who can may read by itself at `path`."""
+
+    def __init__(self, header: segments_pb2.UploadSegmentRequest, source: Source) -> None:
+        self.header = header
+        self.path = source.path
+        self._parts = source.parts
+
+    def __iter__(self) -> Iterator[segments_pb2.UploadSegmentRequest]:
+        """Yield all of them."""
+        yield self.header
+        yield from self._parts
 
 
 def source_of(source: Any) -> Source:
@@ -83,12 +99,23 @@ def _from_path(path: Path) -> Source:
         raise StorageError(f"{path}: {error.strerror}", field="source") from error
     if stat.S_ISDIR(mode.st_mode):
         raise InvalidInputError(f"{path}: a directory, not a file", field="source", hint="give the file itself")
+    file = _opened(path)
+    if not stat.S_ISREG(mode.st_mode):
+        return Source(path.name, 0, map(_chunk, _read(file, closing=True)))
+    # That it can be read is known now; whoever reads it opens it again.
+    file.close()
+    return Source(path.name, mode.st_size, map(_chunk, _read_path(path)), path)
+
+
+def _opened(path: Path) -> io.FileIO:
     try:
-        file = path.open("rb", buffering=0)
+        return path.open("rb", buffering=0)
     except OSError as error:
         raise StorageError(f"{path}: {error.strerror}", field="source") from error
-    total = mode.st_size if stat.S_ISREG(mode.st_mode) else 0
-    return Source(path.name, total, map(_chunk, _read(file, closing=True)))
+
+
+def _read_path(path: Path) -> Iterator[bytes]:
+    yield from _read(_opened(path), closing=True)
 
 
 def _read(file: Any, *, closing: bool = False) -> Iterator[bytes]:

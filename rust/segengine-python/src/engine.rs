@@ -147,6 +147,18 @@ impl PyEngine {
         self.call(|_| services::client_stream(&self.services, method, requests, timeout))
     }
 
+    /// As `client_stream`: the messages are `first` and the parts of the file at `path`, read without the GIL.
+    #[pyo3(signature = (method, first, path, timeout=None))]
+    fn file_stream<'py>(
+        &self,
+        method: &str,
+        first: &Bound<'py, PyBytes>,
+        path: PathBuf,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        self.call(|_| services::file_stream(&self.services, method, first, path, timeout))
+    }
+
     /// Calls a method that takes one message and gives a stream of them.
     #[pyo3(signature = (method, request, timeout=None))]
     fn server_stream(

@@ -6,6 +6,7 @@
 //! signal came: Ctrl-C ends a call of any length, and what a write had not committed by then never happens.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyIterator};
 use segengine::{Error, ErrorKind};
+use segengine_server::file_parts::FileParts;
 use segengine_server::local::{LocalServices, LocalStream};
 use segengine_server::status::Failure as Refusal;
 
@@ -88,6 +90,25 @@ pub(crate) fn client_stream<'py>(
     let (py, limit) = (requests.py(), limit_of(timeout)?);
     let messages = Pulled(requests.try_iter()?.unbind());
     let answer = outcome(py.detach(|| services.client_stream(method, messages, limit)))?;
+    Ok(PyBytes::new(py, &answer))
+}
+
+/// Calls a method that takes a stream of messages and gives one: `first`, then the parts of the file at `path`, which is
+/// read without the GIL.
+pub(crate) fn file_stream<'py>(
+    services: &LocalServices,
+    method: &str,
+    first: &Bound<'py, PyBytes>,
+    path: PathBuf,
+    timeout: Option<f64>,
+) -> Answer<Bound<'py, PyBytes>> {
+    let (py, limit) = (first.py(), limit_of(timeout)?);
+    let first = Bytes::copy_from_slice(first.as_bytes());
+    let call = move || {
+        let parts = FileParts::open(&path)?;
+        services.client_stream(method, std::iter::once(Ok(first)).chain(parts), limit)
+    };
+    let answer = outcome(py.detach(call))?;
     Ok(PyBytes::new(py, &answer))
 }
 

@@ -13,6 +13,7 @@
 mod admission;
 pub mod clock;
 mod convert;
+pub mod file_parts;
 mod front;
 mod grpc;
 mod health;

@@ -5,9 +5,9 @@
 //! thread polls the call itself; a small runtime beside it drives streams and timers.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
@@ -25,8 +25,10 @@ use crate::policy::{Door, Policies};
 use crate::status::Failure;
 use crate::{serve, status, v1};
 
-/// Messages of a client's stream that wait.
-const QUEUE: usize = 4;
+/// Frames of a client's stream that wait: four long messages with their prefixes.
+const QUEUE: usize = 8;
+/// Bytes of a message up to which it is copied behind its prefix.
+const COPIED: usize = 1 << 12;
 /// Bytes before each message: a flag for compression, and the length.
 const PREFIX: usize = 5;
 
@@ -52,6 +54,8 @@ struct Inner {
 
 /// A message as a method takes and gives it: encoded, without its frame.
 type Message = Bytes;
+/// Where the frames of a client's stream go.
+type Sender = mpsc::Sender<std::result::Result<Frame<Bytes>, Status>>;
 /// What the body of a call ends with.
 type Outcome<T> = std::result::Result<T, Failure>;
 
@@ -96,31 +100,47 @@ impl LocalServices {
         timeout: Option<Duration>,
     ) -> Outcome<Message> {
         let runtime = self.runtime()?;
-        let (sender, receiver) = mpsc::channel::<std::result::Result<Frame<Bytes>, Status>>(QUEUE);
+        let (sender, receiver) = mpsc::channel(QUEUE);
         let request = request(method, timeout, Body::new(StreamBody::new(ReceiverStream::new(receiver))))?;
         let services = self.clone();
         let answer = runtime.spawn(async move { only_message(services.call(request).await?).await });
-        let mut broken = None;
-        for message in messages {
-            let frame = match message {
-                Ok(message) => Ok(Frame::data(framed(&message))),
-                Err(failure) => {
-                    let status = status::of(&failure.clone().into());
-                    broken = Some(failure);
-                    Err(status)
-                }
-            };
-            // The service may have refused already; its answer says why.
-            if sender.blocking_send(frame).is_err() || broken.is_some() {
-                break;
-            }
-        }
+        let broken = self.send_all(&sender, messages);
         drop(sender);
         let end = answer.abort_handle();
         let answer = self.wait_for(runtime, async { answer.await.map_err(|_| defect())? });
         // Where the watch gave up, the call must not go on without anybody who waits for it.
         end.abort();
         broken.map_or(answer, Err)
+    }
+
+    /// Sends messages until the last one, a failure among them or of the watch, which is returned, or until the service
+    /// takes no more: then its answer says why.
+    fn send_all(&self, sender: &Sender, messages: impl IntoIterator<Item = Outcome<Message>>) -> Option<Failure> {
+        let mut watched = Instant::now();
+        for message in messages {
+            let mut message = message;
+            if watched.elapsed() > WATCH_INTERVAL {
+                watched = Instant::now();
+                message = (self.0.watch)().and(message);
+            }
+            let sent = match message {
+                // A long message is not copied behind its prefix.
+                Ok(message) if message.len() > COPIED => {
+                    let prefix = Bytes::copy_from_slice(&prefix_of(&message));
+                    let sent = sender.blocking_send(Ok(Frame::data(prefix)));
+                    sent.and_then(|()| sender.blocking_send(Ok(Frame::data(message))))
+                }
+                Ok(message) => sender.blocking_send(Ok(Frame::data(framed(&message)))),
+                Err(failure) => {
+                    let _ = sender.blocking_send(Err(status::of(&failure.clone().into())));
+                    return Some(failure);
+                }
+            };
+            if sent.is_err() {
+                break;
+            }
+        }
+        None
     }
 
     /// Calls a method that takes one message and gives a stream, which is pulled by iterating; dropping it ends the call.
@@ -274,10 +294,14 @@ fn take_message(buffer: &mut BytesMut) -> Option<Message> {
 
 fn framed(message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(PREFIX + message.len());
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    frame.extend_from_slice(&prefix_of(message));
     frame.extend_from_slice(message);
     frame.freeze()
+}
+
+fn prefix_of(message: &[u8]) -> [u8; PREFIX] {
+    let [a, b, c, d] = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    [0, a, b, c, d]
 }
 
 fn request(method: &str, timeout: Option<Duration>, body: Body) -> Outcome<Request<Body>> {

@@ -16,14 +16,14 @@ from segengine.client._async.paging import entries
 from segengine.errors import InvalidInputError, NotFoundError, SegengineError
 from segengine.handles import SegmentHandle
 from segengine.identifiers import column_of, spans
-from segengine.ingest.sources import source_of
+from segengine.ingest.sources import FileRequests, source_of
 from segengine.progress import SILENT, bar, watched
 from segengine.queries import place_name
 from segengine.records import copied, operation_record, segment_record
 from segengine.v1 import segments_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from segengine.answers import Count
     from segengine.client._async.engine import AsyncEngine
@@ -322,8 +322,12 @@ async def _upload(
     total = given.total_bytes or None
     label = header.display_name or names.short(header.segment)
     with bar(f"upload {label}", total, show=progress if wait else False) as shown:
-        parts = watched(shown, given.parts, lambda part: part.ByteSize())
-        requests = itertools.chain([segments_pb2.UploadSegmentRequest(header=header)], parts)
+        first = segments_pb2.UploadSegmentRequest(header=header)
+        requests: Iterable[segments_pb2.UploadSegmentRequest]
+        if shown is SILENT:
+            requests = FileRequests(first, given)
+        else:
+            requests = itertools.chain([first], watched(shown, given.parts, lambda part: part.ByteSize()))
         message = await engine._transport.client_stream(methods.UPLOAD_SEGMENT, requests, timeout)
         operation = AsyncOperation(engine, operation_record(message))
         if not wait:

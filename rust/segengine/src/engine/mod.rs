@@ -25,6 +25,7 @@ mod generation;
 mod idempotency;
 mod info;
 mod intake;
+mod keying;
 mod linking;
 mod loading;
 mod lookup;

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use super::caller::{Action, Caller};
 use super::gathering::Gathering;
+use super::keying::Keying;
 use super::lookup::{self, Place};
 use super::names::{Parent, SegmentName};
 use super::operations::{KEPT_OPERATIONS, OperationView, Work};
@@ -20,10 +21,9 @@ use super::{Engine, Inner, RequestId};
 use crate::bitmap::IdentifierSet;
 use crate::catalog::{OperationRecord, OperationState, Segment, SegmentKind, SegmentState};
 use crate::error::{Error, ErrorKind, Result};
-use crate::identity::{Digest, Kind};
 use crate::ids::{self, Revision, SegmentNumber};
 use crate::limits;
-use crate::segment::upload::{Column, CrmParser, MemberSink, UploadFailure, UploadOptions, UploadReport};
+use crate::segment::upload::{Column, CrmParser, UploadFailure, UploadOptions, UploadReport};
 use crate::storage::data_directory;
 
 const METHOD: &str = "UploadSegment";
@@ -75,38 +75,8 @@ pub struct Upload {
     before: SegmentState,
     accepted: Revision,
     parser: Option<CrmParser>,
-    members: Members,
+    members: Keying,
     ended: bool,
-}
-
-/// The sink of the parser: keys, and lays aside.
-struct Members {
-    engine: Engine,
-    gathering: Gathering,
-    digests: Vec<Digest>,
-}
-
-impl Members {
-    fn collect<const WIDTH: usize>(&mut self, kind: Kind, values: &[[u8; WIDTH]]) {
-        let inner = &self.engine.inner;
-        self.digests.clear();
-        inner.key.digest_values(kind, values, |digest| self.digests.push(digest));
-        self.gathering.take(&inner.identity, kind, &self.digests);
-    }
-}
-
-impl MemberSink for Members {
-    fn take_md5(&mut self, digests: &[[u8; 16]]) {
-        self.collect(Kind::EmailMd5, digests);
-    }
-
-    fn take_sha256(&mut self, digests: &[[u8; 32]]) {
-        self.collect(Kind::EmailSha256, digests);
-    }
-
-    fn distinct(&mut self) -> u64 {
-        self.gathering.distinct(&self.engine.inner.identity)
-    }
 }
 
 impl Engine {
@@ -158,7 +128,7 @@ impl Engine {
             before,
             accepted,
             parser: Some(CrmParser::new(options, Arc::clone(&self.inner.clock))),
-            members: Members { engine: self.clone(), gathering, digests: Vec::new() },
+            members: Keying::new(self.clone(), gathering),
             work,
             ended: false,
         })))
@@ -284,7 +254,7 @@ impl Upload {
 
     fn with_parser(
         &mut self,
-        feed: impl FnOnce(&mut CrmParser, &mut Members) -> Result<(), UploadFailure>,
+        feed: impl FnOnce(&mut CrmParser, &mut Keying) -> Result<(), UploadFailure>,
     ) -> Result<()> {
         self.engine.inner.observe(Phase::Receive);
         let Some(parser) = self.parser.as_mut().filter(|_| !self.ended) else {
@@ -316,8 +286,7 @@ impl Upload {
         let inner = &*engine.inner;
         self.work.enter(Phase::Digest);
         let any_known = !inner.identity.is_empty();
-        let gathering = std::mem::replace(&mut self.members.gathering, Gathering::new(&inner.identity, 0));
-        let mut sets = vec![(self.segment, inner.settle_gathering(gathering)?)];
+        let mut sets = vec![(self.segment, inner.settle_gathering(self.members.take_gathering())?)];
         report.set_refused_full(inner.drop_full(&mut sets));
         self.check_cancelled()?;
         let mut replacement = inner.stage(self.accepted, sets)?;

@@ -8,6 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::long_file::LongFile;
+
 /// A file that is being written and that nothing names yet.
 pub trait NewFile: Write + Send {
     /// Makes the content durable; the folder's entry for it is another step.
@@ -70,19 +72,14 @@ impl DiskDirectory {
     }
 }
 
-impl NewFile for File {
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_all()
-    }
-}
-
 impl Directory for DiskDirectory {
     fn path(&self) -> &Path {
         &self.path
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn NewFile>> {
-        Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(self.path.join(name))?))
+        let file = OpenOptions::new().write(true).create_new(true).open(self.path.join(name))?;
+        Ok(Box::new(LongFile::new(file)))
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn Read>> {

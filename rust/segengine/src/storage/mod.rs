@@ -12,5 +12,6 @@ pub mod framed;
 pub mod key_file;
 pub mod lock;
 pub mod log;
+mod long_file;
 pub mod memory;
 pub mod sql;

@@ -11,7 +11,7 @@ use super::coding;
 pub(super) const PAGE: usize = 16;
 
 /// See the module.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Page {
     bytes: Box<[u8]>,
     /// End of each record, in units.
@@ -28,6 +28,20 @@ pub(super) struct Workspace {
 }
 
 impl Page {
+    /// The page whose records all hold `slot` and nothing else.
+    pub(super) fn of_one(slot: u32) -> Self {
+        let mut page = Self::default();
+        page.edit(
+            |_| true,
+            &mut Workspace::default(),
+            |_, slots| {
+                slots.push(slot);
+                true
+            },
+        );
+        page
+    }
+
     fn record(&self, place: usize) -> &[u8] {
         let end = |place: usize| usize::from(self.ends.get(place).copied().unwrap_or_default()) << self.unit_bits;
         let start = place.checked_sub(1).map_or(0, end);

@@ -15,7 +15,7 @@ fn read(store: &RecordStore, profile: u32) -> Vec<u32> {
 
 proptest! {
     #[test]
-    fn records_equal_a_map_of_sets(changes in prop::collection::vec((0u8..6, 0u32..6, prop::collection::btree_set(0u32..200, 0..40)), 0..40)) {
+    fn records_equal_a_map_of_sets(changes in prop::collection::vec((0u8..7, 0u32..6, prop::collection::btree_set(0u32..200, 0..40)), 0..40)) {
         let store = RecordStore::default();
         let mut model: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         for (what, slot, profiles) in changes {
@@ -45,6 +45,12 @@ proptest! {
                 4 => {
                     store.for_each_page_block(|pages| pages.retain(|held| held % 6 != slot));
                     model.values_mut().for_each(|slots| slots.retain(|held| held % 6 != slot));
+                }
+                5 => {
+                    // Whole pages, of which some are empty and some are not.
+                    let all: Vec<u32> = (slot * 7..slot * 30 + 60).collect();
+                    store.insert(slot, &all);
+                    all.iter().for_each(|&profile| { model.entry(profile).or_default().insert(slot); });
                 }
                 _ => {
                     store.replace(slot * 31, &list);
