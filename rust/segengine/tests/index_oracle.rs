@@ -60,9 +60,11 @@ impl Tree {
 
     /// The include/exclude form: groups that are wide enough to hold, few excludes.
     fn groups(random: &mut Random, segments: u64) -> Self {
-        let mut parts: Vec<Self> = (0..random.below(4))
-            .map(|_| Self::Or((0..2 + random.below(2)).map(|_| Self::Leaf(random.below(segments) as u32)).collect()))
-            .collect();
+        // One in four is too long for a slot of the table of programs.
+        let (clauses, shortest) = if random.below(4) == 0 { (5, 3) } else { (random.below(4), 2) };
+        let leaf = |random: &mut Random| Self::Leaf(random.below(segments) as u32);
+        let mut parts: Vec<Self> =
+            (0..clauses).map(|_| Self::Or((0..shortest + random.below(2)).map(|_| leaf(random)).collect())).collect();
         if random.below(2) == 0 || parts.is_empty() {
             parts.push(Self::Not(Box::new(Self::Leaf(random.below(segments) as u32))));
         }

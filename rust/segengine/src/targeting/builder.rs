@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use super::forms::Forms;
 use super::postings::post;
 use super::prepare::Rule;
-use super::program::{Arena, ProgramTable};
+use super::program::Arena;
 use super::rows::{BucketKey, BucketRows, Ranks, Rows, SortedRows, bucket_key, count, rows};
 use super::sheet::{BLOCK, BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet, Sixteen};
+use super::slots::{Programs, Slot, Slots};
 use crate::ids::AdgroupId;
 use crate::limits;
 
@@ -58,8 +59,8 @@ fn map_halves<'t, T: Sync, M: Send>(at_once: bool, all: &'t [T], map: impl Fn(&'
 pub(super) struct Share<'a> {
     forms: Forms<'a>,
     arena: Arena,
-    /// Where each adgroup's program begins.
-    offsets: Vec<u32>,
+    /// The slot of each adgroup; programs that do not fit into one are in the arena.
+    slots: Vec<Slot>,
 }
 
 /// Everything that is known of some adgroups before they stand in sheets.
@@ -76,27 +77,31 @@ impl<'a> Share<'a> {
         for (adgroup, rule) in entries.filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
             forms.push(adgroup.0, rule);
         }
-        let mut share = Self { arena: Arena::for_segments_below(forms.segments_end), offsets: Vec::new(), forms };
+        let mut share = Self { arena: Arena::for_segments_below(forms.segments_end), slots: Vec::new(), forms };
         share.compile();
         share
     }
 
     fn compile(&mut self) {
         let mut clauses: Vec<&[u32]> = Vec::new();
-        self.offsets.reserve(self.forms.forms().len());
+        self.slots.reserve_exact(self.forms.forms().len());
         for form in self.forms.forms() {
-            self.offsets.push(self.arena.end());
-            match form.verify {
-                _ if form.never => self.arena.push_never(),
-                Some(expression) => self.arena.push_expression(expression),
-                None => {
+            let outside = Slot::outside(self.arena.end());
+            self.slots.push(match form.verify {
+                _ if form.never => Slot::never(),
+                Some(expression) => {
+                    self.arena.push_expression(expression);
+                    outside
+                }
+                None => Slot::of(self.forms.clauses(form), self.forms.excludes(form)).unwrap_or_else(|| {
                     clauses.clear();
                     clauses.extend(self.forms.clauses(form));
                     clauses.sort_by_key(|clause| clause.len());
                     let lists = clauses.iter().copied().chain([self.forms.excludes(form)]);
                     self.arena.push_groups(form.clause_count(), lists);
-                }
-            }
+                    outside
+                }),
+            });
         }
     }
 
@@ -133,23 +138,23 @@ impl<'a> Shares<'a> {
     }
 
     /// Sheets and programs.
-    pub(super) fn build(&self, table: ProgramTable) -> (Vec<Sheet>, ProgramTable, Arena) {
-        let ((table, arena), sheets) = both(self.at_once, || self.programs(table), || self.sheets());
-        (sheets, table, arena)
+    pub(super) fn build(&self, slots: Slots) -> (Vec<Sheet>, Programs) {
+        let (programs, sheets) = both(self.at_once, || self.programs(slots), || self.sheets());
+        (sheets, programs)
     }
 
-    /// The programs in the order of adgroups, so that those of a campaign lie together, and the table of them.
-    fn programs(&self, mut table: ProgramTable) -> (ProgramTable, Arena) {
+    /// The programs in the order of adgroups, so that those of a campaign lie together.
+    fn programs(&self, mut slots: Slots) -> Programs {
         let mut arena = Arena::for_segments_below(self.segments_end);
         arena.reserve(self.parts.iter().map(|share| share.arena.end() as usize).sum());
         for share in &self.parts {
             let first = arena.end();
-            for (form, offset) in share.forms.forms().iter().zip(&share.offsets) {
-                table.set(form.adgroup, first + offset);
+            for (form, slot) in share.forms.forms().iter().zip(&share.slots) {
+                slots.set(form.adgroup, slot.moved(first));
             }
             arena.append(&share.arena);
         }
-        (table, arena)
+        Programs { slots, arena }
     }
 
     /// Each sheet takes as many shares as it has bits for.

@@ -11,7 +11,7 @@
 
 use super::index::Scratch;
 use super::planes::PlaneIndex;
-use super::program::{ABSENT, NARROW_WORDS};
+use super::program::NARROW_WORDS;
 use super::sheet::{BLOCK, CHUNK, Emission, HALFWORD_BITS, HALFWORDS, Sheet, Working};
 use crate::ids::AdgroupId;
 
@@ -93,8 +93,7 @@ impl PlaneIndex {
 
     fn prefetch_programs(&self, candidates: &[u32]) {
         for &candidate in candidates {
-            let (part, offset) = self.program(candidate);
-            part.arena.prefetch(offset);
+            self.programs_with(candidate).prefetch(candidate);
         }
     }
 
@@ -145,10 +144,10 @@ impl PlaneIndex {
         for some in candidates.chunks(TOGETHER) {
             self.prefetch_programs(coming.next().unwrap_or_default());
             for &candidate in some {
-                match self.program(candidate) {
-                    (_, ABSENT) => skipped += 1,
-                    (part, offset) if part.arena.run(offset, held) => found(candidate),
-                    _ => {}
+                match self.programs_with(candidate).run(candidate, held) {
+                    None => skipped += 1,
+                    Some(true) => found(candidate),
+                    Some(false) => {}
                 }
             }
         }
@@ -163,10 +162,10 @@ impl PlaneIndex {
             if !self.is_overridden(candidate) {
                 return self.base.places.get(candidate as usize).copied().unwrap_or(UNKNOWN);
             }
-            match self.program(candidate) {
-                (_, ABSENT) => UNKNOWN,
-                (part, offset) if part.arena.run(offset, held) => TRUE,
-                _ => FALSE,
+            match self.programs_with(candidate).run(candidate, held) {
+                None => UNKNOWN,
+                Some(true) => TRUE,
+                Some(false) => FALSE,
             }
         }));
         u32::try_from(verdicts.iter().filter(|verdict| **verdict == UNKNOWN).count()).unwrap_or(u32::MAX)
@@ -190,7 +189,7 @@ impl PlaneIndex {
             let bit = *verdict as usize % (HALFWORDS * HALFWORD_BITS);
             let halfword = working.planes.0.get(bit / HALFWORD_BITS).copied().unwrap_or_default();
             let holds = halfword >> (bit % HALFWORD_BITS) & 1 == 1
-                && (!sheet.any_verify || self.base.judge(candidate, held) == Some(true));
+                && (!sheet.any_verify || self.base.programs.run(candidate, held) == Some(true));
             *verdict = if holds { TRUE } else { FALSE };
         }
     }

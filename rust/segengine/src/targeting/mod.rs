@@ -51,6 +51,7 @@ mod program;
 mod rows;
 mod sheet;
 mod side_by_side;
+mod slots;
 #[cfg(test)]
 mod twins;
 mod unsafe_vector;

@@ -16,8 +16,8 @@ use super::builder::Shares;
 use super::candidates::{places, with_held};
 use super::index::{AdgroupIndex, Scratch};
 use super::prepare::Rule;
-use super::program::{ABSENT, Arena, ProgramTable};
 use super::sheet::{Emission, Sheet, Sixteen};
+use super::slots::{Programs, Slots};
 use crate::ids::AdgroupId;
 use crate::limits;
 
@@ -38,10 +38,9 @@ pub struct PlaneIndex {
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) sheets: Vec<Sheet>,
-    programs: ProgramTable,
+    pub(super) programs: Programs,
     /// Adgroup → where its truth stands once the planes are combined (see [`super::candidates`]); for the base only.
     pub(super) places: Vec<u32>,
-    pub(super) arena: Arena,
     len: usize,
     segments_end: usize,
 }
@@ -60,25 +59,19 @@ impl Part {
     fn build<'a, 'e, E: Sync>(
         entries: &'e [E],
         rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
-        table: ProgramTable,
+        slots: Slots,
     ) -> Self {
         let shares = Shares::read(entries, rule_of);
-        let dense = matches!(table, ProgramTable::Dense(_));
-        let (sheets, programs, arena) = shares.build(table);
+        let dense = matches!(slots, Slots::Dense(_));
+        let (sheets, programs) = shares.build(slots);
         let adgroups = shares.adgroups();
         let places = if dense { places(&sheets, &adgroups) } else { Vec::new() };
-        Self { sheets, programs, places, arena, len: adgroups.len(), segments_end: shares.segments_end }
+        Self { sheets, programs, places, len: adgroups.len(), segments_end: shares.segments_end }
     }
 
     fn heap_bytes(&self) -> usize {
         let sheets: usize = self.sheets.iter().map(Sheet::heap_bytes).sum();
-        self.arena.heap_bytes() + self.programs.heap_bytes() + self.places.capacity() * 4 + sheets
-    }
-
-    /// Runs the program of one adgroup.
-    pub(super) fn judge(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
-        let offset = self.programs.get(adgroup);
-        (offset != ABSENT).then(|| self.arena.run(offset, held))
+        self.programs.heap_bytes() + self.places.capacity() * 4 + sheets
     }
 
     fn any_verify(&self) -> bool {
@@ -127,7 +120,7 @@ impl PlaneIndex {
         entries: &'e [E],
         rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
     ) -> Self {
-        let base = Part::build(entries, rule_of, ProgramTable::dense());
+        let base = Part::build(entries, rule_of, Slots::dense());
         Self { len: base.len, segments_end: base.segments_end, base: Arc::new(base), ..Self::default() }.finished()
     }
 
@@ -138,7 +131,7 @@ impl PlaneIndex {
         let base = Arc::clone(&self.base);
         let present: Vec<(AdgroupId, Rule<'_>)> =
             recent.iter().filter_map(|(adgroup, rule)| rule.map(|rule| (*adgroup, rule))).collect();
-        let part = Part::build(&present, |entry| *entry, ProgramTable::sparse());
+        let part = Part::build(&present, |entry| *entry, Slots::sparse());
         let mut overridden = Vec::new();
         let mut replaced = 0;
         for (AdgroupId(adgroup), _) in recent.iter().filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
@@ -149,7 +142,7 @@ impl PlaneIndex {
             if let Some(word) = overridden.get_mut(word) {
                 *word |= 1 << (adgroup % 64);
             }
-            replaced += usize::from(base.programs.get(*adgroup) != ABSENT);
+            replaced += usize::from(base.programs.knows(*adgroup));
         }
         let len = base.len - replaced + part.len;
         let segments_end = base.segments_end.max(part.segments_end);
@@ -189,13 +182,12 @@ impl PlaneIndex {
     /// Whether the adgroup is in the index.
     #[must_use]
     pub fn knows(&self, adgroup: u32) -> bool {
-        self.program(adgroup).1 != ABSENT
+        self.programs_with(adgroup).knows(adgroup)
     }
 
     /// For which users an adgroup's expression holds, where `holders` has for each segment those that hold it.
     pub(super) fn judge_many(&self, adgroup: u32, holders: &[u64]) -> u64 {
-        let (part, offset) = self.program(adgroup);
-        if offset == ABSENT { 0 } else { part.arena.run_many(offset, holders) }
+        self.programs_with(adgroup).run_many(adgroup, holders)
     }
 
     /// Every adgroup that matches, by the given code.
@@ -208,11 +200,11 @@ impl PlaneIndex {
         with_held(held, tested, bits, |held| {
             for (place, sheet) in self.base.sheets.iter().enumerate() {
                 let dead = recent.and_then(|recent| recent.dead.get(place)).map_or(&[][..], Vec::as_slice);
-                let judge = |adgroup| self.base.judge(adgroup, held) == Some(true);
+                let judge = |adgroup| self.base.programs.run(adgroup, held) == Some(true);
                 sheet.match_all(segments, working, dead, emission, (judge, out));
             }
             if let Some(recent) = recent {
-                let judge = |adgroup| recent.part.judge(adgroup, held) == Some(true);
+                let judge = |adgroup| recent.part.programs.run(adgroup, held) == Some(true);
                 for sheet in &recent.part.sheets {
                     sheet.match_all(segments, working, &[], emission, (judge, out));
                 }
@@ -220,12 +212,12 @@ impl PlaneIndex {
         });
     }
 
-    /// Whose program an adgroup has, and where it begins; [`ABSENT`] when it is not in the index.
+    /// The programs that speak for an adgroup.
     #[inline]
-    pub(super) fn program(&self, adgroup: u32) -> (&Part, u32) {
+    pub(super) fn programs_with(&self, adgroup: u32) -> &Programs {
         match &self.recent {
-            Some(recent) if recent.overrides(adgroup) => (&recent.part, recent.part.programs.get(adgroup)),
-            _ => (&self.base, self.base.programs.get(adgroup)),
+            Some(recent) if recent.overrides(adgroup) => &recent.part.programs,
+            _ => &self.base.programs,
         }
     }
 }

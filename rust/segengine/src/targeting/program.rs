@@ -1,93 +1,26 @@
 //! Compiled programs: one adgroup judged on the bit set of a user's segments.
 //!
-//! All programs lie in one arena of small words (`u16` while every segment number fits, which halves the cache lines
-//! of the 50 random ones that a candidate request touches), found by adgroup number in one table. Two forms:
+//! What does not fit into an adgroup's slot ([`super::slots`]) lies in one arena of small words: `u16` while every segment
+//! number fits. Two forms:
 //!
-//! * *groups* `n+2, (k, segment × k) × n, (k, segment × k)`: n clauses, shortest first, then the excludes;
-//! * *jumps* `1, n, (segment, if held, if not) × n`: short-circuit code of a nested expression, as a compiler makes it
+//! * *groups* `n+1, (k, segment × k) × n, (k, segment × k)`: n clauses, shortest first, then the excludes;
+//! * *jumps* `0, n, (segment, if held, if not) × n`: short-circuit code of a nested expression, as a compiler makes it
 //!   for a condition (Aho, Sethi, Ullman, "Compilers", §6.6 "Control-flow translation of boolean expressions"). NOT
 //!   costs nothing (it swaps the two targets), there is no stack, and jumps only go forward, so it ends after at most
 //!   n tests.
 //!
-//! A program of `0` matches nobody. Cost: about 10 ns each when cached, one or two cache misses when not.
+//! Cost: some tens of nanoseconds each when cached, a cache miss or two when not.
 
-use hashbrown::HashMap;
-
-use super::unsafe_vector::prefetch_lines;
 use crate::expression::{Expression, Node};
 use crate::ids::SegmentNumber;
 
-/// The program that matches nobody.
-const NEVER: u32 = 0;
 /// Opens a program of jumps.
-const JUMPS: u32 = 1;
+const JUMPS: u32 = 0;
 /// Added to the number of clauses to open a program of groups.
-const GROUPS: u32 = 2;
+const GROUPS: u32 = 1;
 /// Jump targets that end a program; real targets are below 4,096, the bound on literals.
 const ACCEPT: u32 = 0xFFFF;
 const REJECT: u32 = 0xFFFE;
-
-/// No program: the adgroup is not in the index.
-pub(super) const ABSENT: u32 = u32::MAX;
-
-/// Adgroup → where its program begins.
-#[derive(Debug)]
-pub(super) enum ProgramTable {
-    /// As long as the largest number.
-    Dense(Vec<u32>),
-    /// For the few that changed lately, whatever their numbers.
-    Sparse(HashMap<u32, u32>),
-}
-
-impl Default for ProgramTable {
-    fn default() -> Self {
-        Self::dense()
-    }
-}
-
-impl ProgramTable {
-    pub(super) fn dense() -> Self {
-        Self::Dense(Vec::new())
-    }
-
-    pub(super) fn sparse() -> Self {
-        Self::Sparse(HashMap::new())
-    }
-
-    /// The program of `adgroup` begins at `offset`.
-    pub(super) fn set(&mut self, adgroup: u32, offset: u32) {
-        match self {
-            Self::Dense(table) => {
-                let place = adgroup as usize;
-                if table.len() <= place {
-                    table.resize(place + 1, ABSENT);
-                }
-                if let Some(entry) = table.get_mut(place) {
-                    *entry = offset;
-                }
-            }
-            Self::Sparse(table) => drop(table.insert(adgroup, offset)),
-        }
-    }
-
-    /// Where the program of `adgroup` begins, or [`ABSENT`].
-    #[inline]
-    pub(super) fn get(&self, adgroup: u32) -> u32 {
-        match self {
-            Self::Dense(table) => table.get(adgroup as usize),
-            Self::Sparse(table) => table.get(&adgroup),
-        }
-        .copied()
-        .unwrap_or(ABSENT)
-    }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        match self {
-            Self::Dense(table) => table.capacity() * 4,
-            Self::Sparse(table) => table.allocation_size(),
-        }
-    }
-}
 
 /// Programs in the smallest words that hold every segment number.
 #[derive(Debug)]
@@ -150,10 +83,6 @@ impl Arena {
         }
     }
 
-    pub(super) fn push_never(&mut self) {
-        self.push(NEVER);
-    }
-
     /// Appends clauses (each needs one of its segments) and, as the last list, the excludes.
     pub(super) fn push_groups<'l>(&mut self, clauses: usize, lists: impl Iterator<Item = &'l [u32]>) {
         self.push(count(clauses) + GROUPS);
@@ -175,15 +104,6 @@ impl Arena {
             self.push(test.segment);
             self.push(forward(test.if_held));
             self.push(forward(test.if_not));
-        }
-    }
-
-    /// Asks for the program at `offset`, which will run soon.
-    #[inline]
-    pub(super) fn prefetch(&self, offset: u32) {
-        match self {
-            Self::Narrow(words) => prefetch_lines::<1, _>(words, offset as usize),
-            Self::Wide(words) => prefetch_lines::<1, _>(words, offset as usize),
         }
     }
 
@@ -287,7 +207,6 @@ fn is_in(held: &[u64; NARROW_WORDS], segment: u16) -> bool {
 fn run<W: Copy + Into<u32>>(words: &[W], offset: u32, held: impl Fn(W) -> bool) -> bool {
     let Some((&opening, rest)) = words.get(offset as usize..).and_then(<[W]>::split_first) else { return false };
     match opening.into() {
-        NEVER => false,
         JUMPS => run_jumps(rest, held),
         clauses => run_groups(rest, clauses - GROUPS, held).unwrap_or(false),
     }
@@ -313,7 +232,6 @@ fn run_groups<W: Copy + Into<u32>>(mut rest: &[W], clauses: u32, held: impl Fn(W
 fn run_many<W: Copy + Into<u32>>(words: &[W], offset: u32, holders: &[u64]) -> u64 {
     let Some((&opening, rest)) = words.get(offset as usize..).and_then(<[W]>::split_first) else { return 0 };
     match opening.into() {
-        NEVER => 0,
         JUMPS => (0..u64::BITS).fold(0, |holding, user| {
             let held = |segment: W| holders.get(segment.into() as usize).is_some_and(|users| users >> user & 1 == 1);
             holding | u64::from(run_jumps(rest, held)) << user

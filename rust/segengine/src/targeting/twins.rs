@@ -5,8 +5,8 @@ use super::builder::Shares;
 use super::candidates::Way;
 use super::index::Scratch;
 use super::prepare::Rule;
-use super::program::ProgramTable;
 use super::sheet::Emission;
+use super::slots::Slots;
 use super::{AdgroupIndex, PlaneIndex};
 use crate::expression::{Expression, groups};
 use crate::ids::{AdgroupId, SegmentNumber};
@@ -99,7 +99,7 @@ fn two_threads_build_what_one_does() {
         let entries: Vec<_> = expressions.iter().zip(1..).map(|(when, id)| (AdgroupId(id), Rule::When(when))).collect();
         let built = |how| {
             let shares = Shares::read_in(&entries, |entry| *entry, how);
-            format!("{:?} {:?}", shares.adgroups(), shares.build(ProgramTable::dense()))
+            format!("{:?} {:?}", shares.adgroups(), shares.build(Slots::dense()))
         };
         assert!(built((shares, true)) == built((1, false)), "{adgroups} adgroups over {segments} segments");
     }
