@@ -13,15 +13,14 @@ use super::publisher::Change;
 use crate::bitmap::IdentifierSet;
 use crate::catalog::IdentityRun;
 use crate::error::{Error, Result};
-use crate::identity::stored::{Entry, IDENTITY_FILE, RunColumns, encode_run};
+use crate::identity::stored::{Entry, IDENTITY_FILE, RunBlocks, encode_run};
 use crate::identity::{Digest, IdentityTable, Kind};
 use crate::ids::IdentifierId;
 use crate::limits;
+use crate::storage::framed::Payload;
 
 /// Runs after which the small ones at the end are written together.
 const RUNS: usize = 24;
-/// Identifiers of a run below which its parts are written as one.
-const FEW: usize = 1 << 16;
 
 /// Identifiers of one intake.
 pub(super) struct Intake {
@@ -158,19 +157,15 @@ impl Inner {
         Ok(IdentityRun { number: 0, first, count, file })
     }
 
-    /// As [`Self::write_run`], for identifiers that were never seen.
-    pub(super) fn write_run_of(&self, run: &RunColumns<'_>) -> Result<IdentityRun> {
-        let (first, count) = self.next_ids(run.count())?;
-        let file = if run.count() < FEW {
-            self.new_file("identity", IDENTITY_FILE, &run.parts().collect::<Vec<_>>().concat())?
-        } else {
-            self.new_file_of("identity", IDENTITY_FILE, run.parts())?
-        };
+    /// As [`Self::write_run`], of what the table has laid down.
+    pub(super) fn write_run_of(&self, first: u32, count: u32) -> Result<IdentityRun> {
+        let blocks = RunBlocks::of(&self.identity, first, count);
+        let file = self.new_file_of("identity", IDENTITY_FILE, || Payload::made(&blocks))?;
         Ok(IdentityRun { number: 0, first, count, file })
     }
 
     /// The first of the next `count` ids, and their number.
-    fn next_ids(&self, count: usize) -> Result<(u32, u32)> {
+    pub(super) fn next_ids(&self, count: usize) -> Result<(u32, u32)> {
         let first = self.identity.len();
         let end = u64::from(first) + count as u64;
         let fits = u32::try_from(count).ok().filter(|_| end <= u64::from(limits::IDENTIFIERS));

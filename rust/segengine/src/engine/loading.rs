@@ -235,10 +235,9 @@ impl Load {
         let identifiers = IdentifierSet::union(&sets).len();
         let (accepted, targets) = self.accept(inner)?;
         let staged = self.stage(inner, accepted, &targets, sets);
-        let mut replacement =
-            staged.inspect_err(|_| inner.abandon_accepted(targets.iter().map(|target| target.number)))?;
+        let replacement = staged.inspect_err(|_| inner.abandon_accepted(targets.iter().map(|target| target.number)))?;
         let published = inner
-            .prepare(&mut replacement, &AtomicBool::new(false))
+            .prepare(&replacement, &AtomicBool::new(false))
             .and_then(|()| inner.publish(&replacement, |change| self.finish_change(inner, change, &targets)));
         let written = match published {
             Ok(written) => written,

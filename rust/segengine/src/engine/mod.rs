@@ -261,14 +261,14 @@ impl Inner {
 
     /// Writes a new file, synced with its folder before its name is known (invariant 1).
     fn new_file(&self, stem: &str, kind: u16, payload: &[u8]) -> Result<String> {
-        self.new_file_of(stem, kind, [payload])
+        self.new_file_of(stem, kind, || Payload::of([payload]))
     }
 
-    /// As [`Self::new_file`], of a payload that lies in parts.
-    fn new_file_of<'a>(&self, stem: &str, kind: u16, parts: impl IntoIterator<Item = &'a [u8]>) -> Result<String> {
+    /// As [`Self::new_file`], of any payload.
+    fn new_file_of<'a>(&self, stem: &str, kind: u16, payload: impl FnOnce() -> Payload<'a>) -> Result<String> {
         self.observe(Phase::FileSync);
         let number = self.next_file.fetch_add(1, Ordering::Relaxed);
-        let written = self.folder.create_of(&format!("{stem}-{number}"), kind, &Payload::of(parts));
+        let written = self.folder.create_of(&format!("{stem}-{number}"), kind, &payload());
         if written.is_err() && self.folder.is_poisoned() {
             self.catalog.poison();
         }

@@ -11,8 +11,8 @@
 //! and at a start the changes after the acceptance are applied on top of it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashMap;
 
@@ -43,7 +43,8 @@ struct Coming {
 pub(super) struct Replacement {
     accepted: Revision,
     coming: Vec<Coming>,
-    file: String,
+    /// Once it is written.
+    file: OnceLock<String>,
 }
 
 impl Change<'_> {
@@ -151,16 +152,17 @@ impl Inner {
                 made.push(Coming { number, uploaded, members });
             }
         })?;
-        Ok(Replacement { accepted, coming: made, file: String::new() })
+        Ok(Replacement { accepted, coming: made, file: OnceLock::new() })
     }
 
     /// Writes the file and the slots.
     ///
     /// # Errors
     /// `Storage`; `Cancelled`. The caller then abandons the replacement.
-    pub(super) fn prepare(&self, replacement: &mut Replacement, cancel: &AtomicBool) -> Result<()> {
+    pub(super) fn prepare(&self, replacement: &Replacement, cancel: &AtomicBool) -> Result<()> {
         let sets = replacement.coming.iter().map(|coming| (coming.members.slot, &coming.uploaded));
-        replacement.file = self.new_file("members", MEMBERS_FILE, &encode_members(sets))?;
+        let file = self.new_file("members", MEMBERS_FILE, &encode_members(sets))?;
+        let _ = replacement.file.set(file);
         let go_on = |_| {
             self.observe(Phase::SlotWriting);
             !cancel.load(Ordering::Relaxed) && !self.is_closed()
@@ -203,7 +205,7 @@ impl Inner {
                 replacement.accepted,
                 change.now,
             );
-            let file = replacement.file.clone();
+            let file = replacement.file.get().cloned().unwrap_or_default();
             unnamed.extend(change.write.publish_version(&Version { state: VersionState::Live, file, ..record })?);
             change.publish(members);
         }
@@ -217,8 +219,8 @@ impl Inner {
     /// Gives up a staged replacement: its slots are dead, and go.
     pub(super) fn abandon(&self, replacement: Replacement) {
         self.abandon_accepted(replacement.coming.iter().map(|coming| coming.members.segment));
-        if !replacement.file.is_empty() {
-            self.remove_files(std::slice::from_ref(&replacement.file));
+        if let Some(file) = replacement.file.get() {
+            self.remove_files(std::slice::from_ref(file));
         }
         self.sweeper.abandon(replacement.coming.into_iter().map(|coming| coming.members).collect());
     }

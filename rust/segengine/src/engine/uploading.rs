@@ -29,6 +29,8 @@ use crate::storage::data_directory;
 const METHOD: &str = "UploadSegment";
 /// Bytes of the usual line: an MD5 and its end.
 const LINE_BYTES: u64 = 33;
+/// Members that are compared with others on a thread beside the one that writes their records.
+const MANY: u64 = 1 << 16;
 
 /// Which segment a file fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,8 +291,8 @@ impl Upload {
         let mut sets = vec![(self.segment, inner.settle_gathering(self.members.take_gathering())?)];
         report.set_refused_full(inner.drop_full(&mut sets));
         self.check_cancelled()?;
-        let mut replacement = inner.stage(self.accepted, sets)?;
-        let finished = self.fill_and_publish(inner, &mut replacement, report, any_known);
+        let replacement = inner.stage(self.accepted, sets)?;
+        let finished = self.fill_and_publish(inner, &replacement, report, any_known);
         if finished.is_err() {
             inner.abandon(replacement);
         }
@@ -300,13 +302,22 @@ impl Upload {
     fn fill_and_publish(
         &mut self,
         inner: &Inner,
-        replacement: &mut Replacement,
+        replacement: &Replacement,
         mut report: UploadReport,
         any_known: bool,
     ) -> Result<()> {
         self.work.enter(Phase::SlotWriting);
-        inner.compare(self.segment, replacement, &mut report, any_known);
-        inner.prepare(replacement, &self.work.cancel)?;
+        let (segment, work) = (self.segment, &self.work);
+        let mut compare = || inner.compare(segment, replacement, &mut report, any_known);
+        if replacement.uploaded_len() < MANY {
+            compare();
+            inner.prepare(replacement, &work.cancel)?;
+        } else {
+            std::thread::scope(|scope| {
+                scope.spawn(compare);
+                inner.prepare(replacement, &work.cancel)
+            })?;
+        }
         self.check_cancelled()?;
         self.work.enter(Phase::Commit);
         report.check()?;

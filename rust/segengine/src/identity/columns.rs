@@ -7,13 +7,17 @@
 //! what is rounded, a sixteenth of one for the pointers that do not exist, 4 for those that do; at most one unfilled chunk
 //! of 1.2 MB.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use super::digest::Digest;
+use super::slab::{Slab, Spare};
+
 /// Identifiers whose columns lie together: 19 lines of memory.
-const GROUP: usize = 1 << 6;
+pub(super) const GROUP: usize = 1 << 6;
 /// Identifiers of one chunk.
-const CHUNK: usize = 1 << 16;
+pub(super) const CHUNK: usize = 1 << 16;
 /// Chunks of one shelf; shelves are made when their first chunk is.
 const SHELF: usize = 1 << 8;
 /// Shelves that can exist: all u32 ids.
@@ -22,25 +26,39 @@ const SHELVES: usize = 1 << 8;
 const LINKED_BLOCK: usize = 1 << 8;
 
 /// The two halves of a digest, little-endian.
-pub(super) type Halves = [u64; 2];
+pub(crate) type Halves = [u64; 2];
 
 type Pointers = OnceLock<Box<[AtomicU32; LINKED_BLOCK]>>;
 
 /// The columns of some neighboring ids, each digest whole in one line of memory.
 #[repr(align(64))]
-struct Group {
+pub(super) struct Group {
     digests: [[AtomicU64; 2]; GROUP],
     seen_days: [AtomicU16; GROUP],
     kinds: [AtomicU8; GROUP],
 }
 
 impl Group {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             digests: [const { [const { AtomicU64::new(0) }; 2] }; GROUP],
             seen_days: [const { AtomicU16::new(0) }; GROUP],
             kinds: [const { AtomicU8::new(0) }; GROUP],
         }
+    }
+
+    /// Lays a digest down where nobody else looks yet.
+    #[inline]
+    pub(super) fn put(&mut self, place: usize, digest: Halves) {
+        if let Some([first, second]) = self.digests.get_mut(place) {
+            (*first.get_mut(), *second.get_mut()) = (digest[0], digest[1]);
+        }
+    }
+
+    /// The digests from a place on.
+    pub(super) fn digests(&self, place: usize) -> impl Iterator<Item = Halves> {
+        let digests = self.digests.get(place..).unwrap_or_default().iter();
+        digests.map(|[first, second]| [first.load(Ordering::Relaxed), second.load(Ordering::Relaxed)])
     }
 }
 
@@ -50,9 +68,10 @@ struct Chunk {
 }
 
 impl Chunk {
-    fn new() -> Self {
+    /// A chunk in memory that was used, or in new memory.
+    fn of(groups: Option<Box<[Group]>>) -> Self {
         Self {
-            groups: (0..CHUNK / GROUP).map(|_| Group::new()).collect(),
+            groups: groups.unwrap_or_else(|| (0..CHUNK / GROUP).map(|_| Group::new()).collect()),
             pointers: (0..CHUNK / LINKED_BLOCK).map(|_| OnceLock::new()).collect(),
         }
     }
@@ -91,6 +110,61 @@ impl Columns {
         });
     }
 
+    /// Writes what a slab holds, of one kind and never seen, into chunks that are made of `spare` ones.
+    pub(super) fn write_slab(&self, first: u32, kind: u8, slab: &Slab, spare: &Spare) {
+        let mut id = first as usize;
+        for (source, count) in slab.groups() {
+            let mut at = 0;
+            while at < count {
+                let chunk = self.chunk_or_create(id, || spare.take());
+                let Some((group, place)) = chunk.group(id % CHUNK) else { return };
+                let taken = (GROUP - place).min(count - at);
+                let digests = group.digests.iter().zip(&group.kinds).skip(place);
+                for ((digest, of_kind), halves) in digests.zip(source.digests(at).take(taken)) {
+                    digest[0].store(halves[0], Ordering::Relaxed);
+                    digest[1].store(halves[1], Ordering::Relaxed);
+                    of_kind.store(kind, Ordering::Relaxed);
+                }
+                (at, id) = (at + taken, id + taken);
+            }
+        }
+    }
+
+    /// Appends the bytes of the digests of some ids, which were written.
+    pub(super) fn append_digests(&self, ids: Range<u32>, bytes: &mut Vec<u8>) {
+        self.for_each_group(ids, |group, places| {
+            let digests = group.digests(places.start).take(places.len());
+            digests.for_each(|halves| bytes.extend_from_slice(&Digest::of_halves(halves).0));
+        });
+    }
+
+    /// Appends the numbers of the kinds of some ids.
+    pub(super) fn append_kinds(&self, ids: Range<u32>, bytes: &mut Vec<u8>) {
+        self.for_each_group(ids, |group, places| {
+            // Loads of atomics are not joined by the compiler, but what is made of them is: a whole group at a time.
+            let kinds = group.kinds.each_ref().map(|kind| kind.load(Ordering::Relaxed));
+            bytes.extend_from_slice(kinds.get(places).unwrap_or_default());
+        });
+    }
+
+    /// Appends the bytes of the last days on which some ids were seen.
+    pub(super) fn append_days(&self, ids: Range<u32>, bytes: &mut Vec<u8>) {
+        self.for_each_group(ids, |group, places| {
+            let days = group.seen_days.each_ref().map(|day| day.load(Ordering::Relaxed).to_le_bytes());
+            bytes.extend_from_slice(days.get(places).unwrap_or_default().as_flattened());
+        });
+    }
+
+    /// Calls `visit` with each group of some ids, and their places in it.
+    fn for_each_group(&self, ids: Range<u32>, mut visit: impl FnMut(&Group, Range<usize>)) {
+        let mut at = ids.start;
+        while let Some((group, place)) = self.group(at).filter(|_| at < ids.end) {
+            let end = GROUP.min(place + (ids.end - at) as usize);
+            visit(group, place..end);
+            at = at.saturating_add(u32::try_from(end - place).unwrap_or(u32::MAX));
+        }
+    }
+
     /// Writes digests alone.
     pub(super) fn write_digests(&self, first: u32, digests: impl Iterator<Item = Halves>) {
         self.fill(first, digests, |group, place| {
@@ -127,7 +201,7 @@ impl Columns {
         let mut id = first as usize;
         let mut items = items.peekable();
         while items.peek().is_some() {
-            let groups = self.chunk_or_create(id).groups.iter().skip(id % CHUNK / GROUP);
+            let groups = self.chunk_or_create(id, || None).groups.iter().skip(id % CHUNK / GROUP);
             for group in groups {
                 let place = id % GROUP;
                 // The places come first: an item must not be taken that finds no place.
@@ -209,10 +283,10 @@ impl Columns {
     }
 
     #[expect(clippy::indexing_slicing, reason = "the id is a u32, for which every shelf and chunk exists")]
-    fn chunk_or_create(&self, id: usize) -> &Chunk {
+    fn chunk_or_create(&self, id: usize, spare: impl FnOnce() -> Option<Box<[Group]>>) -> &Chunk {
         let number = id / CHUNK;
         let shelf =
             self.shelves[number / SHELF % SHELVES].get_or_init(|| (0..SHELF).map(|_| OnceLock::new()).collect());
-        shelf[number % SHELF].get_or_init(Chunk::new)
+        shelf[number % SHELF].get_or_init(|| Chunk::of(spare()))
     }
 }

@@ -23,6 +23,7 @@ use blake3::IncrementCounter;
 use blake3::platform::Platform;
 use serde::{Deserialize, Serialize};
 
+use super::columns::Halves;
 use super::hex;
 use super::identifier::Kind;
 use crate::limits;
@@ -45,6 +46,22 @@ const KEYED_HASH: u8 = 16;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(pub [u8; 16]);
+
+impl Digest {
+    /// The two halves, little-endian: the first chooses shard and bucket of the identity table, the second the tag.
+    #[inline]
+    pub(crate) fn halves(&self) -> Halves {
+        let (first, second) = self.0.split_at(8);
+        let half = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+        [half(first), half(second)]
+    }
+
+    /// The digest with these halves.
+    #[inline]
+    pub(crate) fn of_halves(halves: Halves) -> Self {
+        Self((u128::from(halves[0]) | u128::from(halves[1]) << 64).to_le_bytes())
+    }
+}
 
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

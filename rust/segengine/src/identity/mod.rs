@@ -12,15 +12,18 @@ pub mod identifier;
 mod index;
 mod links;
 mod restoring;
+mod slab;
 pub mod stored;
 mod table;
 
+pub(crate) use columns::Halves;
 pub use digest::{Digest, DigestKey};
 pub use identifier::{Identifier, IdentifierProblem, IdentifierRef, Kind};
 pub use links::{LinkSet, Regrouping};
 pub use restoring::{Restoring, RestoringRun};
+pub(crate) use slab::Slabs;
 pub use table::{IdentityTable, Newcomers};
-pub(crate) use table::{on_threads, order_of, threads_for};
+pub(crate) use table::{LaidAside, on_threads, threads_for};
 
 #[cfg(test)]
 pub(crate) use links::tests::naive_profiles;

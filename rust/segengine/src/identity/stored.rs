@@ -7,10 +7,15 @@
 //! Both are read back to the last byte or refused ([`super::Restoring`] reads runs); the framed file around them has its
 //! own checksums.
 
+use std::ops::Range;
+
+use super::columns::Columns;
 use super::digest::Digest;
 use super::identifier::Kind;
+use super::table::IdentityTable;
 use crate::error::{Error, Result};
 use crate::ids::IdentifierId;
+use crate::storage::framed::Blocks;
 
 /// The kind of file that holds an identity run.
 pub const IDENTITY_FILE: u16 = 3;
@@ -46,52 +51,46 @@ pub fn encode_run(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// An identity run of identifiers that were never seen, as parts that lie where they are: nothing is copied.
-pub struct RunColumns<'a> {
-    digests: Vec<&'a [u8]>,
-    /// A block of one kind, and how many bytes of it make up the column.
-    kinds: Vec<(Vec<u8>, usize)>,
+/// An identity run as blocks that are made of the columns of a table, where it is laid down already. Nobody may see one of
+/// its identifiers before they are written, for then its last day would differ from one time to the next.
+pub struct RunBlocks<'a> {
+    columns: &'a Columns,
+    first: u32,
     count: usize,
 }
 
-impl<'a> RunColumns<'a> {
-    /// The run of `groups`: digests of one kind each, in the order of their ids.
+/// Identifiers of one block.
+const BLOCK_IDENTIFIERS: usize = 1 << 16;
+
+impl<'a> RunBlocks<'a> {
+    /// The run of `count` identifiers from `first` on, which `table` knows or is about to.
     #[must_use]
-    pub fn of(groups: impl IntoIterator<Item = (Kind, &'a [[u8; 16]])>) -> Self {
-        let mut run = Self { digests: Vec::new(), kinds: Vec::new(), count: 0 };
-        for (kind, digests) in groups {
-            let count = digests.len();
-            match run.kinds.last_mut().filter(|(block, _)| block.first() == Some(&kind.number())) {
-                Some((_, of_kind)) => *of_kind += count,
-                None => run.kinds.push((vec![kind.number(); CONSTANT_BLOCK], count)),
-            }
-            run.digests.push(digests.as_flattened());
-            run.count += count;
-        }
-        run
+    pub fn of(table: &'a IdentityTable, first: u32, count: u32) -> Self {
+        Self { columns: table.columns(), first, count: count as usize }
     }
 
-    /// Number of identifiers.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// The bytes of the run, part after part.
-    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        const UNSEEN: &[u8] = &[0; CONSTANT_BLOCK];
-        let kinds = self.kinds.iter().flat_map(|(block, count)| repeated(block, *count));
-        self.digests.iter().copied().chain(kinds).chain(repeated(UNSEEN, 2 * self.count))
+    fn ids(&self, block: usize) -> Range<u32> {
+        let begin = block * BLOCK_IDENTIFIERS;
+        let end = self.count.min(begin + BLOCK_IDENTIFIERS);
+        let id = |place| self.first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
+        id(begin)..id(end)
     }
 }
 
-/// Bytes of a column in which they are all equal that are kept.
-const CONSTANT_BLOCK: usize = 1 << 16;
+impl Blocks for RunBlocks<'_> {
+    fn count(&self) -> usize {
+        3 * self.count.div_ceil(BLOCK_IDENTIFIERS)
+    }
 
-/// `block` again and again, `bytes` in all.
-fn repeated(block: &[u8], bytes: usize) -> impl Iterator<Item = &[u8]> {
-    let whole = std::iter::repeat_n(block, bytes / block.len().max(1));
-    whole.chain(block.get(..bytes % block.len().max(1)))
+    fn make(&self, number: usize, bytes: &mut Vec<u8>) {
+        let blocks = self.count.div_ceil(BLOCK_IDENTIFIERS);
+        let ids = self.ids(number % blocks.max(1));
+        match number / blocks.max(1) {
+            0 => self.columns.append_digests(ids, bytes),
+            1 => self.columns.append_kinds(ids, bytes),
+            _ => self.columns.append_days(ids, bytes),
+        }
+    }
 }
 
 /// The bytes of a link run.
@@ -137,13 +136,19 @@ mod tests {
     fn runs_read_back_and_are_refused_when_cut_or_changed() {
         let entries = vec![(Digest([1; 16]), Kind::EmailMd5, 0), (Digest([2; 16]), Kind::Network, 20_000)];
         assert_eq!(encode_run(&entries).len(), 2 * RUN_ENTRY_BYTES);
-        let many = vec![[1; 16]; 70_000];
-        let groups: [(Kind, &[[u8; 16]]); 3] =
-            [(Kind::EmailMd5, &many), (Kind::EmailMd5, &[[2; 16], [3; 16]]), (Kind::EmailSha256, &[[4; 16]; 5])];
-        let entries = groups.iter().flat_map(|(kind, part)| part.iter().map(|digest| (Digest(*digest), *kind, 0)));
-        let run = RunColumns::of(groups);
-        let bytes: Vec<u8> = run.parts().flatten().copied().collect();
-        assert_eq!((run.count(), bytes), (70_007, encode_run(&entries.collect::<Vec<_>>())));
+
+        let table = IdentityTable::default();
+        let kinds = [Kind::EmailMd5, Kind::Network, Kind::EmailSha256];
+        let entry =
+            |number: u32| (Digest(u128::from(number).to_le_bytes()), kinds[number as usize % 3], (number % 700) as u16);
+        let entries: Vec<Entry> = (0..140_000).map(entry).collect();
+        table.append(entries.iter().map(|(digest, kind, day)| (digest, *kind, *day))).unwrap();
+        for (first, count) in [(0, 140_000), (3, 65_536), (70, 1), (9, 0), (1_000, 131_073)] {
+            let run = RunBlocks::of(&table, first, count);
+            let mut bytes = Vec::new();
+            (0..run.count()).for_each(|number| run.make(number, &mut bytes));
+            assert!(bytes == encode_run(&entries[first as usize..][..count as usize]), "{count} from {first}");
+        }
 
         let steps = [true, false].map(|add| LinkStep { add, one: IdentifierId(7), other: IdentifierId(9) });
         let bytes = encode_links(&steps);

@@ -11,6 +11,7 @@
 //! The profile pointer is the root of the identifier's component of links: itself unless linked. It changes only under
 //! the link lock of the engine; readers re-check it (invariant 10).
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,6 +21,7 @@ use super::columns::{Columns, Halves};
 use super::digest::Digest;
 use super::identifier::Kind;
 use super::index::{Candidate, Index, SHARDS, Shard, shard_of};
+use super::slab::{Slab, Spare};
 use crate::error::{Error, Result};
 use crate::ids::{IdentifierId, ProfileId};
 use crate::limits;
@@ -50,17 +52,16 @@ pub struct Newcomers {
     others: Vec<u32>,
 }
 
-/// The two halves of a digest: the first chooses shard and bucket, the second the tag.
-fn halves(digest: &Digest) -> Halves {
-    let (first, second) = digest.0.split_at(8);
-    let half = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
-    [half(first), half(second)]
-}
+/// Identifiers that were laid aside, kind after kind; within a kind the digests ascend by shards.
+pub(crate) type LaidAside = Vec<(Kind, Vec<Slab>)>;
 
-/// The top bits of what chooses the bucket: digests that are looked for in their order walk through the table once.
-#[must_use]
-pub(crate) fn order_of(digest: &[u8; 16], bits: u32) -> usize {
-    usize::try_from(halves(&Digest(*digest))[0] >> (64 - bits)).unwrap_or_default()
+/// Identifiers that have their columns and nothing else.
+#[must_use = "what is not prepared and published is forgotten"]
+pub(crate) struct LaidDown {
+    first: u32,
+    end: u32,
+    /// The ids of each kind.
+    runs: Vec<Range<u32>>,
 }
 
 impl IdentityTable {
@@ -79,7 +80,7 @@ impl IdentityTable {
     /// The id of `digest`, if it is known.
     #[must_use]
     pub fn find(&self, digest: &Digest) -> Option<IdentifierId> {
-        self.find_in(&self.index.load(), halves(digest))
+        self.find_in(&self.index.load(), digest.halves())
     }
 
     /// Looks for many digests and hands what is found to `take`, in their order. The memory that one search waits for
@@ -90,7 +91,7 @@ impl IdentityTable {
             let mut wanted = [[0; 2]; TOGETHER];
             let mut count = 0;
             for (place, digest) in wanted.iter_mut().zip(&mut digests) {
-                *place = halves(&digest);
+                *place = digest.halves();
                 count += 1;
             }
             // Three passes, so that no search waits for the one before.
@@ -137,13 +138,77 @@ impl IdentityTable {
     /// `LimitExceeded` when the table is full.
     pub fn prepare(&self, entries: impl ExactSizeIterator<Item = (Digest, Kind, u16)>) -> Result<Newcomers> {
         let first = self.len();
-        let end = u64::from(first) + entries.len() as u64;
-        let end = u32::try_from(end)
-            .ok()
-            .filter(|&end| end <= limits::IDENTIFIERS)
-            .ok_or_else(|| Error::limit("identifiers", end, u64::from(limits::IDENTIFIERS), "identifiers"))?;
-        self.columns.write(first, entries.map(|(digest, kind, day)| (halves(&digest), kind.number(), day)));
+        let end = self.end_after(entries.len())?;
+        self.columns.write(first, entries.map(|(digest, kind, day)| (digest.halves(), kind.number(), day)));
         Ok(self.prepare_ids(first, end))
+    }
+
+    /// The end of the ids when `more` are given.
+    fn end_after(&self, more: usize) -> Result<u32> {
+        let end = u64::from(self.len()) + more as u64;
+        let fits = u32::try_from(end).ok().filter(|&end| end <= limits::IDENTIFIERS);
+        fits.ok_or_else(|| Error::limit("identifiers", end, u64::from(limits::IDENTIFIERS), "identifiers"))
+    }
+
+    /// Lays down the columns of identifiers that were laid aside and never seen, as [`Self::prepare`] does; their memory
+    /// becomes the columns of those after them.
+    ///
+    /// # Errors
+    /// `LimitExceeded` when the table is full.
+    pub(crate) fn lay_down(&self, laid_aside: LaidAside) -> Result<LaidDown> {
+        let first = self.len();
+        let count = laid_aside.iter().flat_map(|(_, slabs)| slabs).map(Slab::len).sum();
+        let end = self.end_after(count)?;
+        let (mut at, mut tasks, mut runs) = (first, Vec::new(), Vec::new());
+        for (kind, slabs) in laid_aside {
+            let begin = at;
+            for slab in slabs {
+                let next = at.saturating_add(u32::try_from(slab.len()).unwrap_or(u32::MAX));
+                tasks.push((std::mem::replace(&mut at, next), kind.number(), slab));
+            }
+            runs.push(begin..at);
+        }
+        let spare = Spare::default();
+        on_threads(threads_for(count), tasks, |(first, kind, slab)| {
+            self.columns.write_slab(first, kind, &slab, &spare);
+            spare.give(slab);
+        });
+        Ok(LaidDown { first, end, runs })
+    }
+
+    /// Makes the shards anew that must grow for what was laid down, with it in them.
+    pub(crate) fn prepare_laid_down(&self, laid_down: LaidDown) -> Newcomers {
+        let LaidDown { first, end, runs } = laid_down;
+        let index = self.index.load();
+        let ids_of = |shard: usize| runs.iter().flat_map(move |run| self.narrowed(run, shard));
+        let (mut too_small, mut others) = (Vec::new(), Vec::new());
+        for number in 0..SHARDS {
+            let more: usize = runs.iter().map(|run| self.narrowed(run, number).len()).sum();
+            match index.numbered(number).filter(|_| more > 0) {
+                Some(shard) if shard.fits(more) => others.extend(ids_of(number)),
+                Some(shard) => too_small.push((number, shard, more)),
+                None => {}
+            }
+        }
+        let grown = on_threads(threads_for((end - first) as usize), too_small, |(number, shard, more)| {
+            let grown = shard.grown(more.max(shard.len() / 6), |id| self.halves_of(id));
+            ids_of(number).for_each(|id| grown.insert(self.halves_of(id), id));
+            (number, grown)
+        });
+        Newcomers { first, end, grown, others }
+    }
+
+    /// The ids of one shard in a run that ascends by shards.
+    fn narrowed(&self, run: &Range<u32>, shard: usize) -> Range<u32> {
+        let first_from = |shard: usize| {
+            let (mut low, mut high) = (run.start, run.end);
+            while low < high {
+                let middle = low + (high - low) / 2;
+                if self.shard_of_id(middle) < shard { low = middle + 1 } else { high = middle }
+            }
+            low
+        };
+        first_from(shard)..first_from(shard + 1)
     }
 
     /// As [`Self::prepare`], where the columns are written.
@@ -245,12 +310,7 @@ impl IdentityTable {
         if id.0 >= self.len() {
             return None;
         }
-        let halves = self.columns.halves(id.0)?;
-        let mut digest = [0; 16];
-        let (first, second) = digest.split_at_mut(8);
-        first.copy_from_slice(&halves[0].to_le_bytes());
-        second.copy_from_slice(&halves[1].to_le_bytes());
-        Some(Digest(digest))
+        self.columns.halves(id.0).map(Digest::of_halves)
     }
 
     /// The last day (since 1970) on which `id` was seen; 0 when it never was.

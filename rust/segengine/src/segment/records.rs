@@ -136,7 +136,7 @@ impl RecordStore {
     }
 
     /// Puts `slot` into the records of `profiles`, which ascend and are distinct. Empty pages of which it fills every
-    /// record are copies of one page: a fifth of the time for a file of people whom nobody knew.
+    /// record are copies of one page, in its memory: a tenth of the time for a file of people whom nobody knew.
     pub(super) fn insert(&self, slot: u32, profiles: &[u32]) {
         let mut of_one = None;
         let mut workspace = Workspace::default();

@@ -19,22 +19,66 @@ const MAGIC: &[u8; 8] = b"SEGENGIN";
 pub const FORMAT: u16 = 1;
 const BLOCK: usize = 1 << 20;
 
-/// What a file holds, cut into blocks with their checksums; each byte is looked at once, wherever it lies.
+/// Content that is not held, but made block by block when it is needed: each time the same.
+pub trait Blocks: Sync {
+    /// How many blocks there are.
+    fn count(&self) -> usize;
+
+    /// Appends a block: 1 to 2^20 bytes.
+    fn make(&self, number: usize, bytes: &mut Vec<u8>);
+}
+
+/// What a file holds, cut into blocks with their checksums.
 pub struct Payload<'a> {
-    blocks: Vec<(&'a [u8], u32)>,
+    blocks: Vec<(Block<'a>, u32)>,
     length: u64,
     checksum: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Block<'a> {
+    Held(&'a [u8]),
+    Made(&'a dyn Blocks, usize),
+}
+
+impl<'a> Block<'a> {
+    /// The bytes, which may come to lie in `room`.
+    fn bytes<'b>(&self, room: &'b mut Vec<u8>) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Held(bytes) => bytes,
+            Self::Made(blocks, number) => {
+                room.clear();
+                blocks.make(*number, room);
+                room
+            }
+        }
+    }
 }
 
 impl<'a> Payload<'a> {
     /// The payload that `parts` make one after the other. Each begins a block, so let them be few or long.
     #[must_use]
     pub fn of(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        Self::of_blocks(parts.into_iter().flat_map(|part| part.chunks(BLOCK)).map(Block::Held))
+    }
+
+    /// The payload that `blocks` make: they are made once here, and once more when they are written.
+    #[must_use]
+    pub fn made(blocks: &'a dyn Blocks) -> Self {
+        Self::of_blocks((0..blocks.count()).map(|number| Block::Made(blocks, number)))
+    }
+
+    fn of_blocks(blocks: impl Iterator<Item = Block<'a>>) -> Self {
         let mut payload = Self { blocks: Vec::new(), length: 0, checksum: 0 };
-        for block in parts.into_iter().flat_map(|part| part.chunks(BLOCK)) {
-            let check = crc32c::crc32c(block);
-            payload.checksum = crc32c::crc32c_combine(payload.checksum, check, block.len());
-            payload.length += block.len() as u64;
+        let mut room = Vec::new();
+        for block in blocks {
+            let bytes = block.bytes(&mut room);
+            let check = crc32c::crc32c(bytes);
+            payload.checksum = crc32c::crc32c_combine(payload.checksum, check, bytes.len());
+            payload.length += bytes.len() as u64;
             payload.blocks.push((block, check));
         }
         payload
@@ -69,11 +113,13 @@ pub fn write_to(out: &mut dyn Write, kind: u16, payload: &Payload<'_>) -> io::Re
     header.extend_from_slice(&kind.to_le_bytes());
     header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
     out.write_all(&header)?;
+    let mut room = Vec::new();
     for (block, check) in &payload.blocks {
-        let length = u32::try_from(block.len()).map_err(io::Error::other)?;
+        let bytes = block.bytes(&mut room);
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
         out.write_all(&length.to_le_bytes())?;
         out.write_all(&check.to_le_bytes())?;
-        out.write_all(block)?;
+        out.write_all(bytes)?;
     }
     out.write_all(&footer(payload.len(), payload.checksum()))
 }

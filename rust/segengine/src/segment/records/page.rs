@@ -3,7 +3,10 @@
 //! With its lock a page's head is 64 bytes, one line of the cache, so that a record is two dependent reads away. The
 //! ends of the records are 16-bit numbers of *units*: a unit is one byte until a page outgrows 64 KiB, which takes about
 //! 3,000 slots a profile; then it is doubled and records are padded. A change copies the page once (1.4 KB at 70 slots a
-//! profile, some hundred nanoseconds); room kept for growth would cost more memory than it saves time.
+//! profile, some hundred nanoseconds); room kept for growth would cost more memory than it saves time. Pages that one file
+//! fills alike share their memory until they change: 16 bytes more for any other page.
+
+use std::sync::Arc;
 
 use super::coding;
 
@@ -13,7 +16,8 @@ pub(super) const PAGE: usize = 16;
 /// See the module.
 #[derive(Clone, Default)]
 pub(super) struct Page {
-    bytes: Box<[u8]>,
+    /// Nothing where no record holds a slot; shared by pages that are copies of one.
+    bytes: Option<Arc<[u8]>>,
     /// End of each record, in units.
     ends: [u16; PAGE],
     /// A unit is `1 << unit_bits` bytes.
@@ -45,7 +49,7 @@ impl Page {
     fn record(&self, place: usize) -> &[u8] {
         let end = |place: usize| usize::from(self.ends.get(place).copied().unwrap_or_default()) << self.unit_bits;
         let start = place.checked_sub(1).map_or(0, end);
-        self.bytes.get(start..end(place)).unwrap_or_default()
+        self.bytes.as_ref().and_then(|bytes| bytes.get(start..end(place))).unwrap_or_default()
     }
 
     /// Appends the slots of the record at `place`.
@@ -60,7 +64,7 @@ impl Page {
 
     /// Whether no record holds a slot.
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_none()
     }
 
     /// Rewrites the page: `change` gets each place with its slots, and says whether it changed them. They must ascend.
@@ -99,10 +103,14 @@ impl Page {
     fn put(&mut self, bytes: &[u8], ends: &[usize; PAGE]) {
         if ends.last().is_none_or(|&end| u16::try_from(end).is_ok()) {
             let ends = ends.map(|end| u16::try_from(end).unwrap_or(u16::MAX));
-            *self = Self { bytes: Box::from(bytes), ends, unit_bits: 0 };
+            *self = Self { bytes: Self::kept(bytes), ends, unit_bits: 0 };
         } else {
             self.put_padded(bytes, ends);
         }
+    }
+
+    fn kept(bytes: &[u8]) -> Option<Arc<[u8]>> {
+        if bytes.is_empty() { None } else { Some(Arc::from(bytes)) }
     }
 
     fn put_padded(&mut self, bytes: &[u8], ends: &[usize; PAGE]) {
@@ -118,7 +126,7 @@ impl Page {
             padded.resize(padded.len().next_multiple_of(1 << unit_bits), 0);
             *unit = u16::try_from(padded.len() >> unit_bits).unwrap_or(u16::MAX);
         }
-        *self = Self { bytes: padded.into_boxed_slice(), ends: units, unit_bits };
+        *self = Self { bytes: Self::kept(&padded), ends: units, unit_bits };
     }
 }
 
