@@ -197,6 +197,8 @@ class Info:
     campaigns: int
     segments: int
     adgroups: int
+    index_builds: int
+    index_build_us: int
     poisoned: bool
     notices: tuple[str, ...]
 

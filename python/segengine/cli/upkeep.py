@@ -109,6 +109,7 @@ def info(engine: Engine) -> Answer:
         ("generation", phrases.count(found.generation)),
         ("revision", phrases.count(found.revision)),
         *((name, phrases.count(getattr(found, name))) for name in numbers),
+        ("index built", f"{phrases.count(found.index_builds)} times, the last in {found.index_build_us / 1e3:,.1f} ms"),
         ("writing", "STOPPED after a failed sync: restart it" if found.poisoned else "works"),
         *(("notice", notice) for notice in found.notices),
     ]

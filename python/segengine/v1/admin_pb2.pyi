@@ -12,7 +12,7 @@ class GetInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Info(_message.Message):
-    __slots__ = ("version", "engine_id", "data_directory", "generation", "revision", "link_epoch", "identifiers", "links", "memberships", "advertisers", "campaigns", "segments", "adgroups", "poisoned", "notices")
+    __slots__ = ("version", "engine_id", "data_directory", "generation", "revision", "link_epoch", "identifiers", "links", "memberships", "advertisers", "campaigns", "segments", "adgroups", "poisoned", "notices", "index_builds", "index_build_us")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
     DATA_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +28,8 @@ class Info(_message.Message):
     ADGROUPS_FIELD_NUMBER: _ClassVar[int]
     POISONED_FIELD_NUMBER: _ClassVar[int]
     NOTICES_FIELD_NUMBER: _ClassVar[int]
+    INDEX_BUILDS_FIELD_NUMBER: _ClassVar[int]
+    INDEX_BUILD_US_FIELD_NUMBER: _ClassVar[int]
     version: str
     engine_id: str
     data_directory: str
@@ -43,7 +45,9 @@ class Info(_message.Message):
     adgroups: int
     poisoned: bool
     notices: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., engine_id: _Optional[str] = ..., data_directory: _Optional[str] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ..., link_epoch: _Optional[int] = ..., identifiers: _Optional[int] = ..., links: _Optional[int] = ..., memberships: _Optional[int] = ..., advertisers: _Optional[int] = ..., campaigns: _Optional[int] = ..., segments: _Optional[int] = ..., adgroups: _Optional[int] = ..., poisoned: _Optional[bool] = ..., notices: _Optional[_Iterable[str]] = ...) -> None: ...
+    index_builds: int
+    index_build_us: int
+    def __init__(self, version: _Optional[str] = ..., engine_id: _Optional[str] = ..., data_directory: _Optional[str] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ..., link_epoch: _Optional[int] = ..., identifiers: _Optional[int] = ..., links: _Optional[int] = ..., memberships: _Optional[int] = ..., advertisers: _Optional[int] = ..., campaigns: _Optional[int] = ..., segments: _Optional[int] = ..., adgroups: _Optional[int] = ..., poisoned: _Optional[bool] = ..., notices: _Optional[_Iterable[str]] = ..., index_builds: _Optional[int] = ..., index_build_us: _Optional[int] = ...) -> None: ...
 
 class VerifyRequest(_message.Message):
     __slots__ = ()

@@ -1,6 +1,7 @@
 //! The machine's clock: the one place where the faces read it, because the core is handed its time.
 
-use std::time::UNIX_EPOCH;
+use std::sync::LazyLock;
+use std::time::{Instant, UNIX_EPOCH};
 
 use segengine::time::{Clock, Timestamp};
 
@@ -13,5 +14,10 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn elapsed_ns(&self) -> u64 {
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        u64::try_from(FIRST.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -24,6 +24,12 @@ impl Timestamp {
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
+
+    /// Nanoseconds since some moment, which never go back: two of them tell how long something took. As fine as
+    /// [`Self::now`] unless the clock knows better.
+    fn elapsed_ns(&self) -> u64 {
+        u64::try_from(self.now().0).unwrap_or_default().saturating_mul(1_000_000)
+    }
 }
 
 /// A clock that stands still until told otherwise: for tests and for replays.

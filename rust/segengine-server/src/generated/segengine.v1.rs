@@ -150,6 +150,12 @@ pub struct Info {
     /// What the opening had to say, such as that a key was made.
     #[prost(string, repeated, tag = "15")]
     pub notices: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How often the whole adgroup index was built since the engine was opened; most edits only revise it.
+    #[prost(uint64, tag = "16")]
+    pub index_builds: u64,
+    /// How long the last of these builds took, in microseconds.
+    #[prost(uint64, tag = "17")]
+    pub index_build_us: u64,
 }
 /// Asks to verify.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -67,6 +67,8 @@ fn info(engine: &Engine, caller: &Caller) -> Result<v1::Info> {
         segments: found.segments,
         adgroups: found.adgroups,
         poisoned: found.poisoned,
+        index_builds: found.index_builds,
+        index_build_us: found.index_build_us,
         notices: engine.notices().to_vec(),
     })
 }

@@ -12,16 +12,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::building::Builds;
 use super::generation::{NONE, Serving, SlotMap, expression_of};
-use crate::catalog::{Adgroup, Model, Status};
+use crate::catalog::{Adgroup, Campaign, Model, Status};
 use crate::error::Result;
 use crate::expression::Expression;
-use crate::ids::{AdgroupId, SegmentNumber};
+use crate::ids::{AdgroupId, CampaignNumber, SegmentNumber};
 use crate::targeting::{PlaneIndex, Readiness, Rule, readiness};
 
 /// Times [`PlaneIndex::RECENT`] that adgroups may have changed before a write builds all anew instead of waiting for the
 /// base that is built aside.
 const PATIENCE: usize = 8;
+
+/// Adgroups from which a write means all.
+const ALL: usize = PlaneIndex::RECENT * PATIENCE;
 
 /// Adgroups that a write concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,9 @@ impl Default for Touched {
 }
 
 impl Touched {
+    /// More adgroups than that need not be named: all are meant.
+    pub(super) const ENOUGH: usize = ALL + 1;
+
     /// Whether the write concerns no adgroup.
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Some(numbers) if numbers.is_empty())
@@ -48,7 +55,7 @@ impl Touched {
     pub(super) fn add(&mut self, more: impl IntoIterator<Item = u64>) {
         for number in more {
             match self {
-                Self::Some(numbers) if numbers.len() < PlaneIndex::RECENT * PATIENCE => {
+                Self::Some(numbers) if numbers.len() < ALL => {
                     numbers.insert(number);
                 }
                 _ => {
@@ -67,11 +74,50 @@ impl Touched {
     }
 }
 
-/// What an adgroup asks of a user, read from its record once and kept while the record stays the same.
+/// What an adgroup asks of a user, read from its record once and kept while the record stays the same. A build goes over
+/// all of them, so what it needs lies here and not behind the record.
 struct Compiled {
     record: Arc<Adgroup>,
     /// Nothing when it asks nothing.
     expression: Option<Arc<Expression<SegmentNumber>>>,
+    number: AdgroupId,
+    campaign: CampaignNumber,
+    active: bool,
+    has_dates: bool,
+    serve_on_missing_exclude: bool,
+}
+
+/// Advertiser and state of campaigns by their numbers: looked up once for each adgroup of a build.
+struct Campaigns(Vec<(u32, bool)>);
+
+impl Campaigns {
+    fn of(model: &Model) -> Self {
+        let mut all = Vec::new();
+        for campaign in model.campaigns.values() {
+            let place = campaign.number.0 as usize;
+            if all.len() <= place {
+                all.resize(place + 1, (NONE, false));
+            }
+            if let Some(entry) = all.get_mut(place) {
+                *entry = standing(campaign);
+            }
+        }
+        Self(all)
+    }
+
+    fn get(&self, campaign: CampaignNumber) -> (u32, bool) {
+        self.0.get(campaign.0 as usize).copied().unwrap_or((NONE, false))
+    }
+}
+
+/// Whose a campaign is, and whether it serves.
+fn standing(campaign: &Campaign) -> (u32, bool) {
+    (campaign.advertiser.0, campaign.status == Status::Active)
+}
+
+/// As [`Campaigns::get`], of one campaign.
+fn standing_in(model: &Model, campaign: CampaignNumber) -> (u32, bool) {
+    model.campaigns.get(&u64::from(campaign.0)).map_or((NONE, false), |campaign| standing(campaign))
 }
 
 /// A rule that keeps its expression alive.
@@ -79,6 +125,7 @@ pub(super) enum OwnedRule {
     Never,
     Everybody,
     When(Arc<Expression<SegmentNumber>>),
+    WhenReady(Arc<Expression<SegmentNumber>>),
 }
 
 impl<'a> From<&'a OwnedRule> for Rule<'a> {
@@ -87,6 +134,7 @@ impl<'a> From<&'a OwnedRule> for Rule<'a> {
             OwnedRule::Never => Self::Never,
             OwnedRule::Everybody => Self::Everybody,
             OwnedRule::When(expression) => Self::When(expression),
+            OwnedRule::WhenReady(expression) => Self::WhenReady(expression),
         }
     }
 }
@@ -153,32 +201,45 @@ impl CompiledAdgroups {
     }
 
     /// The serving part after a write that `touched` adgroups, made from the one `before`.
-    pub(super) fn serving(&mut self, model: &Model, slots: &SlotMap, before: &Serving, touched: &Touched) -> Serving {
+    pub(super) fn serving(
+        &mut self,
+        (model, slots): (&Model, &SlotMap),
+        before: &Serving,
+        touched: &Touched,
+        builds: &Builds,
+    ) -> Serving {
         if let Touched::Some(numbers) = touched {
             self.recent.extend(numbers);
             if let Some(meanwhile) = &mut self.meanwhile {
                 meanwhile.extend(numbers);
             }
-            if self.recent.len() <= PlaneIndex::RECENT * PATIENCE {
+            if self.recent.len() <= ALL {
                 return self.revised(model, slots, before, numbers);
             }
         }
         // Should the write fail, what changed since the base that goes on serving is no longer known: all, then.
         self.pending = Touched::All;
-        self.whole(model, slots)
+        self.whole(model, slots, builds)
     }
 
     /// Everything anew; what is built aside is out of date then.
-    pub(super) fn whole(&mut self, model: &Model, slots: &SlotMap) -> Serving {
+    pub(super) fn whole(&mut self, model: &Model, slots: &SlotMap, builds: &Builds) -> Serving {
         self.recent.clear();
         self.meanwhile = None;
-        let mut serving = Serving::default();
-        for compiled in self.by_number.values() {
-            note(&mut serving, model, compiled);
-        }
-        let rules = self.by_number.values().map(|compiled| (compiled.record.number, compiled.rule(model, slots)));
-        serving.index = PlaneIndex::build(rules);
-        serving
+        builds.time(|| {
+            let campaigns = Campaigns::of(model);
+            let all: Vec<&Compiled> = self.by_number.values().collect();
+            let mut serving = Serving::default();
+            for compiled in &all {
+                note(&mut serving, campaigns.get(compiled.campaign).0, compiled);
+            }
+            serving.index = PlaneIndex::build_of(
+                &all,
+                |compiled| (compiled.number, compiled.rule(campaigns.get(compiled.campaign).1)),
+                &slots.ready(),
+            );
+            serving
+        })
     }
 
     fn revised(&self, model: &Model, slots: &SlotMap, before: &Serving, numbers: &BTreeSet<u64>) -> Serving {
@@ -189,7 +250,7 @@ impl CompiledAdgroups {
         };
         for number in numbers {
             match self.by_number.get(number) {
-                Some(compiled) => note(&mut serving, model, compiled),
+                Some(compiled) => note(&mut serving, standing_in(model, compiled.campaign).0, compiled),
                 None => serving.forget(*number),
             }
         }
@@ -199,7 +260,8 @@ impl CompiledAdgroups {
     fn revision_of(&self, index: &PlaneIndex, model: &Model, slots: &SlotMap) -> PlaneIndex {
         let rule = |number: &u64| {
             let adgroup = AdgroupId(u32::try_from(*number).unwrap_or(u32::MAX));
-            (adgroup, self.by_number.get(number).map(|compiled| compiled.rule(model, slots)))
+            let compiled = self.by_number.get(number);
+            (adgroup, compiled.map(|compiled| compiled.judged(standing_in(model, compiled.campaign).1, slots)))
         };
         index.revised(&self.recent.iter().map(rule).collect::<Vec<_>>())
     }
@@ -215,10 +277,12 @@ impl CompiledAdgroups {
         self.recent.len()
     }
 
-    /// The rules of a new base; changes from now on are remembered for it.
-    pub(super) fn take_rules(&mut self, model: &Model, slots: &SlotMap) -> Vec<(AdgroupId, OwnedRule)> {
+    /// The rules of a new base, which are judged by the present slots; changes from now on are remembered for it.
+    pub(super) fn take_rules(&mut self, model: &Model) -> Vec<(AdgroupId, OwnedRule)> {
         self.meanwhile = Some(BTreeSet::new());
-        self.by_number.values().map(|compiled| (compiled.record.number, compiled.owned_rule(model, slots))).collect()
+        let campaigns = Campaigns::of(model);
+        let rule = |compiled: &Compiled| compiled.owned_rule(campaigns.get(compiled.campaign).1);
+        self.by_number.values().map(|compiled| (compiled.number, rule(compiled))).collect()
     }
 
     /// Puts a base that was built from [`Self::take_rules`] under what changed meanwhile. Nothing comes of one that is out
@@ -244,43 +308,63 @@ fn read(by_number: &mut BTreeMap<u64, Compiled>, number: u64, record: Option<&Ar
     };
     if by_number.get(&number).is_none_or(|compiled| !Arc::ptr_eq(&compiled.record, record)) {
         let expression = expression_of(&record.targeting)?.map(Arc::new);
-        by_number.insert(number, Compiled { record: Arc::clone(record), expression });
+        by_number.insert(number, Compiled::of(record, expression));
     }
     Ok(())
 }
 
 /// Notes advertiser and dates of an adgroup.
-fn note(serving: &mut Serving, model: &Model, compiled: &Compiled) {
-    let record = &compiled.record;
-    let Some(campaign) = model.campaigns.get(&u64::from(record.campaign.0)) else { return };
-    let place = record.number.0 as usize;
+fn note(serving: &mut Serving, advertiser: u32, compiled: &Compiled) {
+    if advertiser == NONE {
+        return;
+    }
+    let place = compiled.number.0 as usize;
     if serving.advertisers.len() <= place {
         serving.advertisers.resize(place + 1, NONE);
     }
     if let Some(entry) = serving.advertisers.get_mut(place) {
-        *entry = campaign.advertiser.0;
+        *entry = advertiser;
     }
-    serving.flights.set(record.number, record.start, record.end);
+    let (start, end) = if compiled.has_dates { (compiled.record.start, compiled.record.end) } else { (None, None) };
+    serving.flights.set(compiled.number, start, end);
 }
 
 impl Compiled {
-    fn rule(&self, model: &Model, slots: &SlotMap) -> Rule<'_> {
-        let campaign = model.campaigns.get(&u64::from(self.record.campaign.0));
-        let active = campaign.is_some_and(|campaign| campaign.status == Status::Active);
-        if !active || self.record.status != Status::Active {
-            return Rule::Never;
+    fn of(record: &Arc<Adgroup>, expression: Option<Arc<Expression<SegmentNumber>>>) -> Self {
+        Self {
+            record: Arc::clone(record),
+            expression,
+            number: record.number,
+            campaign: record.campaign,
+            active: record.status == Status::Active,
+            has_dates: record.start.is_some() || record.end.is_some(),
+            serve_on_missing_exclude: record.serve_on_missing_exclude,
         }
-        let Some(expression) = &self.expression else { return Rule::Everybody };
-        let ready = |segment| slots.live(segment).is_some();
-        match readiness(expression, self.record.serve_on_missing_exclude, ready) {
+    }
+
+    /// What it asks, whether or not the segments that it excludes are ready.
+    fn rule(&self, campaign_active: bool) -> Rule<'_> {
+        match &self.expression {
+            _ if !campaign_active || !self.active => Rule::Never,
+            None => Rule::Everybody,
+            Some(expression) if self.serve_on_missing_exclude => Rule::When(expression),
+            Some(expression) => Rule::WhenReady(expression),
+        }
+    }
+
+    /// What it asks now.
+    fn judged(&self, campaign_active: bool, slots: &SlotMap) -> Rule<'_> {
+        let Rule::WhenReady(expression) = self.rule(campaign_active) else { return self.rule(campaign_active) };
+        match readiness(expression, false, |segment| slots.live(segment).is_some()) {
             Readiness::Serves => Rule::When(expression),
             Readiness::WaitsFor(_) => Rule::Never,
         }
     }
 
-    fn owned_rule(&self, model: &Model, slots: &SlotMap) -> OwnedRule {
-        match (self.rule(model, slots), &self.expression) {
+    fn owned_rule(&self, campaign_active: bool) -> OwnedRule {
+        match (self.rule(campaign_active), &self.expression) {
             (Rule::When(_), Some(expression)) => OwnedRule::When(Arc::clone(expression)),
+            (Rule::WhenReady(_), Some(expression)) => OwnedRule::WhenReady(Arc::clone(expression)),
             (Rule::Everybody, _) => OwnedRule::Everybody,
             _ => OwnedRule::Never,
         }

@@ -60,6 +60,21 @@ impl SlotMap {
         self.live.get(&segment.0)
     }
 
+    /// Tells of each segment whether any version of it serves, from one bit each: for whoever asks about very many.
+    pub(super) fn ready(&self) -> impl Fn(SegmentNumber) -> bool + Sync + use<> {
+        let mut bits = Vec::new();
+        for &segment in self.live.keys() {
+            let word = segment as usize / 64;
+            if bits.len() <= word {
+                bits.resize(word + 1, 0_u64);
+            }
+            if let Some(word) = bits.get_mut(word) {
+                *word |= 1 << (segment % 64);
+            }
+        }
+        move |segment| bits.get(segment.0 as usize / 64).is_some_and(|word| word >> (segment.0 % 64) & 1 == 1)
+    }
+
     /// Every version that serves.
     pub(super) fn all_live(&self) -> impl Iterator<Item = &Arc<VersionMembers>> {
         self.live.values()

@@ -32,6 +32,10 @@ pub struct Info {
     pub segments: u64,
     /// Adgroups.
     pub adgroups: u64,
+    /// How often the whole adgroup index was built since the engine was opened.
+    pub index_builds: u64,
+    /// How long the last of these builds took, in microseconds.
+    pub index_build_us: u64,
     /// Whether writing has stopped after a failed sync.
     pub poisoned: bool,
 }
@@ -59,6 +63,8 @@ impl Engine {
             campaigns: model.campaigns.len() as u64,
             segments: model.segments.len() as u64,
             adgroups: model.adgroups.len() as u64,
+            index_builds: self.inner.builds.count(),
+            index_build_us: self.inner.builds.last_us(),
             poisoned: self.is_poisoned(),
         })
     }

@@ -15,6 +15,7 @@
 //! The invariants that this module keeps are numbered as in docs/concepts/invariants.md.
 
 mod batch;
+mod building;
 pub mod caller;
 mod compiled;
 mod explaining;
@@ -111,6 +112,7 @@ struct Inner {
     identity_writer: Mutex<()>,
     operations: operations::Running,
     sweeper: sweeper::Sweeper,
+    builds: building::Builds,
     seen: seen::Seen,
     reachable: Mutex<Option<reach::Reachable>>,
     next_file: AtomicU64,

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::building::Builds;
 use super::compiled::{CompiledAdgroups, Touched};
 use super::generation::{Generation, SlotMap};
 use super::phase::Observer;
@@ -139,7 +140,8 @@ fn assemble(
     let mut compiled = CompiledAdgroups::default();
     compiled.refresh(&model, &Touched::All)?;
     compiled.committed();
-    let serving = Arc::new(compiled.whole(&model, &slots));
+    let builds = Builds::new(Arc::clone(&clock));
+    let serving = Arc::new(compiled.whole(&model, &slots, &builds));
     let number = GenerationNumber(model.counter("generation"));
     let generation = Generation { number, slots: Arc::new(slots), serving };
     Ok(Arc::new(Inner {
@@ -162,6 +164,7 @@ fn assemble(
         identity_writer: Mutex::new(()),
         operations: super::operations::Running::default(),
         sweeper: Sweeper::default(),
+        builds,
         seen: Seen::default(),
         reachable: Mutex::default(),
         next_file: AtomicU64::new(parts.next_file),

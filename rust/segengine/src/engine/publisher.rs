@@ -214,7 +214,7 @@ impl Change<'_> {
         } else {
             let compiled = &mut self.publisher.compiled;
             let touched = compiled.refresh(self.write.model(), &self.touched)?;
-            Arc::new(compiled.serving(self.write.model(), &slots, &before.serving, &touched))
+            Arc::new(compiled.serving((self.write.model(), &slots), &before.serving, &touched, &self.inner.builds))
         };
         Ok(Some(Generation { number, slots, serving }))
     }
@@ -224,14 +224,17 @@ impl Inner {
     /// Builds the index's base anew from all adgroups while edits go on, and puts it under what changed meanwhile. The
     /// generation keeps its number: it answers as before.
     pub(super) fn rebase(&self) {
-        let rules = {
+        let (rules, slots) = {
             let mut publisher = self.publisher.lock();
             if !publisher.compiled.wants_base() {
                 return;
             }
-            publisher.compiled.take_rules(&self.catalog.read(), &self.generation.load().slots)
+            (publisher.compiled.take_rules(&self.catalog.read()), Arc::clone(&self.generation.load().slots))
         };
-        let base = PlaneIndex::build(rules.iter().map(|(adgroup, rule)| (*adgroup, rule)));
+        let ready = slots.ready();
+        drop(slots);
+        let build = || PlaneIndex::build_of(&rules, |(adgroup, rule)| (*adgroup, rule.into()), &ready);
+        let base = self.builds.time(build);
         let mut publisher = self.publisher.lock();
         let before = self.generation.load_full();
         let (model, slots) = (self.catalog.read(), Arc::clone(&before.slots));

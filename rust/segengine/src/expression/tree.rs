@@ -191,17 +191,36 @@ impl<L> Expression<L> {
 
     /// Every literal with true where it stands under an even number of negations, from right to left.
     pub fn polarities(&self) -> Vec<(&L, bool)> {
-        let mut waiting = vec![true];
         let mut found = Vec::with_capacity(self.literals);
+        self.visit_polarities(|literal, positive| found.push((literal, positive)));
+        found
+    }
+
+    /// As [`Self::polarities`], one by one and without an allocation: no more operators are open than an expression is deep.
+    pub fn visit_polarities<'l>(&'l self, mut visit: impl FnMut(&'l L, bool)) {
+        // Of each open operator the polarity of its operands and how many are still to come; the whole is the first.
+        let mut open = [(true, 1_u32); EXPRESSION_DEPTH + 1];
+        let mut innermost = 0;
         for node in self.nodes.iter().rev() {
-            let Some(positive) = waiting.pop() else { break };
-            match node {
-                Node::Literal(literal) => found.push((literal, positive)),
-                Node::Not => waiting.push(!positive),
-                Node::And(count) | Node::Or(count) => waiting.extend(std::iter::repeat_n(positive, *count as usize)),
+            let Some((positive, missing)) = open.get_mut(innermost) else { return };
+            let positive = *positive;
+            *missing = missing.saturating_sub(1);
+            let (polarity, operands) = match node {
+                Node::Literal(literal) => {
+                    visit(literal, positive);
+                    while innermost > 0 && open.get(innermost).is_some_and(|(_, missing)| *missing == 0) {
+                        innermost -= 1;
+                    }
+                    continue;
+                }
+                Node::Not => (!positive, 1),
+                Node::And(count) | Node::Or(count) => (positive, *count),
+            };
+            innermost += 1;
+            if let Some(entry) = open.get_mut(innermost) {
+                *entry = (polarity, operands);
             }
         }
-        found
     }
 }
 
@@ -256,6 +275,25 @@ pub(crate) mod tests {
             let both = Expression::and(vec![one.clone(), other.clone()]).unwrap();
             let either = Expression::or(vec![Expression::not(one).unwrap(), Expression::not(other).unwrap()]).unwrap();
             prop_assert_eq!(Expression::not(both).unwrap().evaluate(holds), either.evaluate(holds));
+        }
+
+        #[test]
+        fn polarities_are_those_of_the_tree(tree in any_tree(9)) {
+            // Each literal alone, marked by its place; a NOT turns all marks below it.
+            let mut place = 0;
+            let marked = tree.fold(
+                |&literal| {
+                    place += 1;
+                    vec![(place, literal, true)]
+                },
+                |below| below.into_iter().map(|(place, literal, positive)| (place, literal, !positive)).collect(),
+                |_, operands| operands.concat(),
+            );
+            let mut expected = marked.unwrap_or_default();
+            expected.sort_unstable_by(|left, right| right.cmp(left));
+            let expected: Vec<_> = expected.into_iter().map(|(_, literal, positive)| (literal, positive)).collect();
+            let found: Vec<_> = tree.polarities().into_iter().map(|(literal, positive)| (*literal, positive)).collect();
+            prop_assert_eq!(found, expected);
         }
 
         #[test]

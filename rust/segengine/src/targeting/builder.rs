@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::forms::Forms;
 use super::postings::post;
-use super::prepare::Rule;
+use super::prepare::{Ready, Rule};
 use super::program::Arena;
 use super::rows::{BucketKey, BucketRows, Ranks, Rows, SortedRows, bucket_key, count, rows};
 use super::sheet::{BLOCK, BLOCK_BITS, Bucket, HALFWORD_BITS, HALFWORDS, Sheet, Sixteen};
@@ -72,10 +72,10 @@ pub(super) struct Shares<'a> {
 }
 
 impl<'a> Share<'a> {
-    fn read(entries: impl ExactSizeIterator<Item = (AdgroupId, Rule<'a>)>) -> Self {
+    fn read(entries: impl ExactSizeIterator<Item = (AdgroupId, Rule<'a>)>, ready: Ready<'_>) -> Self {
         let mut forms = Forms::with_room(entries.len());
         for (adgroup, rule) in entries.filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
-            forms.push(adgroup.0, rule);
+            forms.push(adgroup.0, rule, ready);
         }
         let mut share = Self { arena: Arena::for_segments_below(forms.segments_end), slots: Vec::new(), forms };
         share.compile();
@@ -114,20 +114,25 @@ impl<'a> Share<'a> {
 
 impl<'a> Shares<'a> {
     /// Reads what `rule_of` says of each of `entries`, on two threads where they are many.
-    pub(super) fn read<'e, E: Sync>(entries: &'e [E], rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync) -> Self {
+    pub(super) fn read<'e, E: Sync>(
+        entries: &'e [E],
+        rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
+        ready: Ready<'_>,
+    ) -> Self {
         let at_once = entries.len() >= MANY;
         let count = if at_once { entries.len().div_ceil(SHARE).next_multiple_of(2) } else { 1 };
-        Self::read_in(entries, rule_of, (count, at_once))
+        Self::read_in(entries, rule_of, ready, (count, at_once))
     }
 
     /// As [`Self::read`], in so many shares, each small enough for a sheet.
     pub(super) fn read_in<'e, E: Sync>(
         entries: &'e [E],
         rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
+        ready: Ready<'_>,
         (count, at_once): (usize, bool),
     ) -> Self {
         let runs: Vec<&'e [E]> = entries.chunks(entries.len().div_ceil(count).max(1)).collect();
-        let shares = map_halves(at_once, &runs, |run| Share::read(run.iter().map(&rule_of)));
+        let shares = map_halves(at_once, &runs, |run| Share::read(run.iter().map(&rule_of), ready));
         let segments_end = shares.iter().map(|share| share.forms.segments_end).max().unwrap_or_default();
         Self { parts: shares, at_once, segments_end }
     }

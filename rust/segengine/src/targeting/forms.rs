@@ -4,7 +4,7 @@
 //! over the postfix nodes, run of literals by run of literals, and copied, without an allocation for each adgroup.
 //! Everything else goes through [`necessary`].
 
-use super::prepare::Rule;
+use super::prepare::{Readiness, Ready, Rule, readiness};
 use crate::expression::normal::{is_contradictory, necessary};
 use crate::expression::{Expression, Node};
 use crate::ids::SegmentNumber;
@@ -53,8 +53,8 @@ impl<'a> Forms<'a> {
         }
     }
 
-    /// Adds the form of the next adgroup.
-    pub(super) fn push(&mut self, adgroup: u32, rule: Rule<'a>) {
+    /// Adds the form of the next adgroup; `ready` judges those that wait for segments.
+    pub(super) fn push(&mut self, adgroup: u32, rule: Rule<'a>, ready: Ready<'_>) {
         match rule {
             Rule::Never => self.push_never(adgroup),
             Rule::Everybody => {
@@ -62,11 +62,12 @@ impl<'a> Forms<'a> {
                 self.push_list(std::iter::empty());
                 self.finish(adgroup, first_list, None);
             }
-            Rule::When(expression) => self.push_expression(adgroup, expression),
+            Rule::When(expression) => self.push_expression(adgroup, expression, None),
+            Rule::WhenReady(expression) => self.push_expression(adgroup, expression, Some(ready)),
         }
     }
 
-    fn push_expression(&mut self, adgroup: u32, expression: &'a Expression<SegmentNumber>) {
+    fn push_expression(&mut self, adgroup: u32, expression: &'a Expression<SegmentNumber>, ready: Option<Ready<'_>>) {
         let nodes = expression.nodes();
         let (first_list, first_segment) = (self.ends.len(), self.segments.len());
         if read_pieces(nodes, &mut self.pieces) {
@@ -80,12 +81,20 @@ impl<'a> Forms<'a> {
             self.pieces = pieces;
             self.note_segments(first_segment);
             self.finish(adgroup, first_list, None);
+            // What is negated here is what is excluded.
+            if let Some(ready) = ready
+                && let Some(mut form) = self.found.pop()
+            {
+                form.never |= !self.excludes(&form).iter().all(|&segment| ready(SegmentNumber(segment)));
+                self.found.push(form);
+            }
             return;
         }
         for segment in expression.literals() {
             self.segments_end = self.segments_end.max(segment.0 as usize + 1);
         }
-        if is_contradictory(expression) {
+        let waits = ready.is_some_and(|ready| readiness(expression, false, ready) != Readiness::Serves);
+        if waits || is_contradictory(expression) {
             self.push_never(adgroup);
         } else {
             let form = necessary(expression);

@@ -59,5 +59,5 @@ mod unsafe_vector;
 pub use explain::{ExplainNode, Operator};
 pub use index::{AdgroupIndex, NaiveIndex, Scratch};
 pub use planes::PlaneIndex;
-pub use prepare::{Readiness, Rule, readiness};
+pub use prepare::{Readiness, Ready, Rule, readiness};
 pub use side_by_side::{SideBySide, USERS_AT_ONCE, Verdicts};

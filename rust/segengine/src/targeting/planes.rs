@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::builder::Shares;
 use super::candidates::{places, with_held};
 use super::index::{AdgroupIndex, Scratch};
-use super::prepare::Rule;
+use super::prepare::{Ready, Rule};
 use super::sheet::{Emission, Sheet, Sixteen};
 use super::slots::{Programs, Slots};
 use crate::ids::AdgroupId;
@@ -58,10 +58,10 @@ pub(super) struct Recent {
 impl Part {
     fn build<'a, 'e, E: Sync>(
         entries: &'e [E],
-        rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
+        (rule_of, ready): (impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync, Ready<'_>),
         slots: Slots,
     ) -> Self {
-        let shares = Shares::read(entries, rule_of);
+        let shares = Shares::read(entries, rule_of, ready);
         let dense = matches!(slots, Slots::Dense(_));
         let (sheets, programs) = shares.build(slots);
         let adgroups = shares.adgroups();
@@ -110,28 +110,29 @@ impl PlaneIndex {
     pub fn build<'a, R: Into<Rule<'a>>>(adgroups: impl IntoIterator<Item = (AdgroupId, R)>) -> Self {
         let entries: Vec<(AdgroupId, Rule<'a>)> =
             adgroups.into_iter().map(|(adgroup, rule)| (adgroup, rule.into())).collect();
-        Self::build_of(&entries, |entry| *entry)
+        Self::build_of(&entries, |entry| *entry, &|_| true)
     }
 
-    /// As [`Self::build`], where `rule_of` tells what each entry is. It is asked on two threads when there are many, so that
-    /// what it reads is read by both.
+    /// As [`Self::build`], where `rule_of` tells what each entry is and `ready` which segments are ready, for those that wait
+    /// for some. Both are asked on two threads when there are many adgroups, so that what they read is read by both.
     #[must_use]
     pub fn build_of<'a, 'e, E: Sync>(
         entries: &'e [E],
         rule_of: impl Fn(&'e E) -> (AdgroupId, Rule<'a>) + Sync,
+        ready: Ready<'_>,
     ) -> Self {
-        let base = Part::build(entries, rule_of, Slots::dense());
+        let base = Part::build(entries, (rule_of, ready), Slots::dense());
         Self { len: base.len, segments_end: base.segments_end, base: Arc::new(base), ..Self::default() }.finished()
     }
 
     /// The index over the same base, where `recent` are *all* adgroups that changed since that was built, each once; nothing
-    /// stands for one that is no more.
+    /// stands for one that is no more. Segments that a rule waits for are taken as ready.
     #[must_use]
     pub fn revised(&self, recent: &[(AdgroupId, Option<Rule<'_>>)]) -> Self {
         let base = Arc::clone(&self.base);
         let present: Vec<(AdgroupId, Rule<'_>)> =
             recent.iter().filter_map(|(adgroup, rule)| rule.map(|rule| (*adgroup, rule))).collect();
-        let part = Part::build(&present, |entry| *entry, Slots::sparse());
+        let part = Part::build(&present, (|entry: &(AdgroupId, Rule<'_>)| *entry, &|_| true), Slots::sparse());
         let mut overridden = Vec::new();
         let mut replaced = 0;
         for (AdgroupId(adgroup), _) in recent.iter().filter(|(adgroup, _)| adgroup.0 <= limits::ADGROUPS) {
@@ -152,9 +153,12 @@ impl PlaneIndex {
     }
 
     fn finished(mut self) -> Self {
-        let mut unknown = Vec::new();
-        self.match_all(&[], &mut Scratch::default(), &mut unknown);
-        self.unknown = unknown;
+        // Without sheets nobody matches, and the planes of a request need not be made to find that out.
+        if !self.base.sheets.is_empty() || self.recent.is_some() {
+            let mut unknown = Vec::new();
+            self.match_all(&[], &mut Scratch::default(), &mut unknown);
+            self.unknown = unknown;
+        }
         self
     }
 

@@ -12,7 +12,12 @@ pub enum Rule<'e> {
     Everybody,
     /// It asks this.
     When(&'e Expression<SegmentNumber>),
+    /// It asks this once every segment that stands under a negation is ready; until then it matches nobody.
+    WhenReady(&'e Expression<SegmentNumber>),
 }
+
+/// Tells which segments were ever ready, on any thread.
+pub type Ready<'r> = &'r (dyn Fn(SegmentNumber) -> bool + Sync);
 
 impl<'e> From<&'e Expression<SegmentNumber>> for Rule<'e> {
     fn from(expression: &'e Expression<SegmentNumber>) -> Self {
@@ -39,6 +44,11 @@ pub fn readiness(
     if serve_on_missing_exclude {
         return Readiness::Serves;
     }
-    let missing = expression.polarities().into_iter().find(|(segment, positive)| !positive && !ready(**segment));
-    missing.map_or(Readiness::Serves, |(segment, _)| Readiness::WaitsFor(*segment))
+    let mut readiness = Readiness::Serves;
+    expression.visit_polarities(|segment, positive| {
+        if !positive && readiness == Readiness::Serves && !ready(*segment) {
+            readiness = Readiness::WaitsFor(*segment);
+        }
+    });
+    readiness
 }

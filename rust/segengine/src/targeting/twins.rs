@@ -4,7 +4,7 @@
 use super::builder::Shares;
 use super::candidates::Way;
 use super::index::Scratch;
-use super::prepare::Rule;
+use super::prepare::{Readiness, Rule, readiness};
 use super::sheet::Emission;
 use super::slots::Slots;
 use super::{AdgroupIndex, PlaneIndex};
@@ -91,14 +91,41 @@ fn more_adgroups_than_a_sheet_has_bits_for_are_all_found() {
     }
 }
 
+/// Who waits for a segment matches nobody, and everybody else as without waiting, in the include/exclude form and nested.
+#[test]
+fn an_adgroup_waits_for_what_it_negates() {
+    let mut random = Random(5);
+    let nested = |random: &mut Random| {
+        let literal = |random: &mut Random| Expression::literal(SegmentNumber(random.below(9) as u32));
+        let (one, other, third) = (literal(random), literal(random), literal(random));
+        let both = Expression::and(vec![one, Expression::not(other).unwrap()]).unwrap();
+        Expression::or(vec![both, third]).unwrap()
+    };
+    let mut expressions: Vec<_> = (0..300).map(|_| random.expression(9)).collect();
+    expressions.extend((0..300).map(|_| nested(&mut random)));
+    let ready = |segment: SegmentNumber| !segment.0.is_multiple_of(4);
+    let entries: Vec<_> = expressions.iter().zip(1..).map(|(when, id)| (AdgroupId(id), when)).collect();
+    let index = PlaneIndex::build_of(&entries, |(id, when)| (*id, Rule::WhenReady(when)), &ready);
+    let waits = |when: &Expression<SegmentNumber>| readiness(when, false, ready) != Readiness::Serves;
+    let plain = PlaneIndex::build(entries.iter().filter(|(_, when)| !waits(when)).copied());
+    assert!(plain.len() < index.len() && plain.len() > 100, "{} of {} serve", plain.len(), index.len());
+    for held in 0..1 << 9 {
+        let user: Vec<u32> = (0..9).filter(|segment| held >> segment & 1 == 1).collect();
+        let mut answers = [by(&index, &user, Emission::Fastest), by(&plain, &user, Emission::Fastest)];
+        answers.iter_mut().for_each(|answer| answer.sort_unstable());
+        assert_eq!(answers[0], answers[1], "user {user:?}");
+    }
+}
+
 #[test]
 fn two_threads_build_what_one_does() {
     let mut random = Random(23);
     for (adgroups, segments, shares) in [(1, 3, 2), (700, 6, 3), (4_000, 40, 2), (9_000, 70_000, 4)] {
         let expressions: Vec<_> = (0..adgroups).map(|_| random.expression(segments)).collect();
-        let entries: Vec<_> = expressions.iter().zip(1..).map(|(when, id)| (AdgroupId(id), Rule::When(when))).collect();
+        let rule = |when, id| if id % 2 == 0 { Rule::When(when) } else { Rule::WhenReady(when) };
+        let entries: Vec<_> = expressions.iter().zip(1..).map(|(when, id)| (AdgroupId(id), rule(when, id))).collect();
         let built = |how| {
-            let shares = Shares::read_in(&entries, |entry| *entry, how);
+            let shares = Shares::read_in(&entries, |entry| *entry, &|segment| !segment.0.is_multiple_of(5), how);
             format!("{:?} {:?}", shares.adgroups(), shares.build(Slots::dense()))
         };
         assert!(built((shares, true)) == built((1, false)), "{adgroups} adgroups over {segments} segments");

@@ -8,6 +8,7 @@ use super::paging::{Page, PageRequest, page};
 use super::{Call, Effect, Mutation, check_etag, check_network, deleted_since, etag, set};
 use crate::catalog::{Advertiser, Campaign, Kind, Model, Scope, Status};
 use crate::engine::caller::{Action, Caller};
+use crate::engine::compiled::Touched;
 use crate::engine::names::{AdvertiserName, CampaignName};
 use crate::engine::publisher::Change;
 use crate::engine::{Engine, lookup};
@@ -151,7 +152,8 @@ impl Engine {
             }
             if status_changed {
                 let scope = Scope::Campaign(before.number.0);
-                let adgroups: Vec<u64> = change.model().children(scope, Kind::Adgroup, None).collect();
+                let adgroups = change.model().children(scope, Kind::Adgroup, None);
+                let adgroups: Vec<u64> = adgroups.take(Touched::ENOUGH).collect();
                 change.touch(adgroups);
             }
             (after.update_time, after.revision) = (change.now, call.revision(change, before.revision));
