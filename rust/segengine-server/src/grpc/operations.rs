@@ -1,15 +1,17 @@
 //! Operations: how work that outlives its request stands, and waiting for it.
 //!
-//! Waiting holds no thread: the state is looked at again after a pause that grows from 2 to 100 ms.
+//! Waiting holds no thread: the engine rings when an operation ends. Whether the server stops, and how far the work is, is
+//! looked at every 100 ms.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use segengine::engine::Engine;
 use segengine::engine::caller::Caller;
 use segengine::engine::formats::OperationState;
-use segengine::engine::operations::OperationView;
+use segengine::engine::operations::{Bell, OperationView};
 use segengine::{Error, ErrorKind, Result, limits};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -18,8 +20,8 @@ use crate::{convert, status, v1};
 
 /// Entries of a page when the caller does not say.
 const PAGE: usize = 100;
-/// The pauses between two looks at an operation.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(100));
+/// The pause between two looks at an operation.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The number in `operations/…`.
 fn number_of(name: &str) -> Result<u64> {
@@ -81,16 +83,19 @@ impl Services {
         number: u64,
         patience: Option<Duration>,
     ) -> Result<OperationView, Status> {
-        let (began, mut pause) = (Instant::now(), PAUSES.0);
+        let began = Instant::now();
+        let ended = Arc::new(Notify::new());
+        let ringing = Arc::clone(&ended);
+        let bell: Arc<Bell> = Arc::new(move || ringing.notify_one());
+        self.engine.ring_at_end(number, &bell);
         loop {
             let found = self.engine.operation(caller, number).map_err(status::from)?;
             let left = patience.map(|patience| patience.saturating_sub(began.elapsed()));
             if found.done() || left.is_some_and(|left| left.is_zero()) || self.stopping.has_begun() {
                 return Ok(found);
             }
-            tokio::time::sleep(left.map_or(pause, |left| pause.min(left))).await;
-            // A sixteenth of what passed: the end is never noticed much later than it came.
-            pause = (began.elapsed() / 16).clamp(PAUSES.0, PAUSES.1);
+            let pause = left.map_or(PAUSE, |left| PAUSE.min(left));
+            let _ = tokio::time::timeout(pause, ended.notified()).await;
         }
     }
 
@@ -107,7 +112,7 @@ impl Services {
         tokio::spawn(async move {
             let mut listening = sender.send(Ok(said.clone())).await.is_ok();
             while listening && !said.done {
-                tokio::time::sleep(PAUSES.1).await;
+                tokio::time::sleep(PAUSE).await;
                 let found = services.engine.operation(&caller, number).map(|found| message(&found));
                 listening = match found {
                     Ok(_) if services.stopping.has_begun() => {

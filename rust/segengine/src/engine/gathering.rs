@@ -70,6 +70,25 @@ impl Gathering {
         Self { kinds, known, base: identity.len(), held: 0, sort_out_at: HELD, expected }
     }
 
+    /// Another one for digests of the same file, empty.
+    pub(super) fn beside(&self) -> Self {
+        let (kinds, known) = (Vec::new(), IdentifierSet::new());
+        Self { kinds, known, base: self.base, held: 0, sort_out_at: HELD / 2, expected: 0 }
+    }
+
+    /// Takes over what was laid aside beside.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.known.merge(&other.known);
+        self.held += other.held;
+        for OfKind { kind, heaps } in other.kinds {
+            for (heap, other) in self.heaps_of(kind).iter_mut().zip(heaps).filter(|(_, other)| other.digests.len() > 0)
+            {
+                heap.is_sorted_out = false;
+                heap.digests.append(other.digests);
+            }
+        }
+    }
+
     /// Takes digests of one kind.
     pub(super) fn take(&mut self, identity: &IdentityTable, kind: Kind, digests: &[Digest]) {
         let heaps = self.heaps_of(kind);
@@ -309,20 +328,24 @@ mod tests {
             batches in prop::collection::vec((0_usize..2, prop::collection::vec(0_u8..90, 0..80)), 0..8),
             meanwhile in prop::collection::btree_set((0_usize..2, 0_u8..90), 0..40),
             sort_out_at in 1_usize..200,
+            share_beside in 1_usize..4,
         ) {
             let identity = IdentityTable::default();
             join(&identity, &before);
             let mut gathering = Gathering { sort_out_at, ..Gathering::new(&identity, 100) };
+            let mut beside = Gathering { sort_out_at, ..gathering.beside() };
             let mut naive = BTreeSet::new();
             for (place, (kind, numbers)) in batches.iter().enumerate() {
                 let digests: Vec<Digest> = numbers.iter().map(|&number| digest(*kind, number)).collect();
-                gathering.take(&identity, KINDS[*kind], &digests);
-                gathering.sort_out_at = sort_out_at;
+                let taking = if place % share_beside == 1 { &mut beside } else { &mut gathering };
+                taking.take(&identity, KINDS[*kind], &digests);
+                taking.sort_out_at = sort_out_at;
                 naive.extend(numbers.iter().map(|&number| (*kind, number)));
                 if place == batches.len() / 2 {
                     join(&identity, &meanwhile);
                 }
             }
+            gathering.absorb(beside);
             prop_assert_eq!(gathering.distinct(&identity), naive.len() as u64);
             gathering.catch_up(&identity);
             let mut known = BTreeSet::new();

@@ -1,12 +1,13 @@
 //! The digests of a file on their way from the parser to where they are gathered: keyed, and laid aside.
 //!
 //! Reading lines takes about as long as keying what they hold, so from [`FEW`] digests on the second is done on a thread
-//! of its own, batch after batch. It ends, with everything laid aside, when somebody asks how many there are; shorter
-//! files never start one. Memory: [`QUEUE`] batches of 4,096 digests.
+//! of its own, batch after batch. When batches pile up (the system finds memory slowly, or another core is busy), the
+//! thread that brings them keys one itself. All ends, with everything laid aside, when somebody asks how many there are;
+//! shorter files never start a thread. Memory: [`QUEUE`] batches of 4,096 digests.
 
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::Engine;
 use super::gathering::Gathering;
@@ -20,7 +21,9 @@ const QUEUE: usize = 16;
 
 /// The sink of the parser.
 pub(super) struct Keying {
+    /// What is keyed by the thread that brings it.
     here: Laying,
+    /// Digests since a thread may begin.
     taken: usize,
     beside: Option<Beside>,
 }
@@ -77,7 +80,8 @@ fn begin_beside(engine: &Engine, gathering: &mut Gathering) -> Option<Beside> {
         laying.gathering
     };
     let thread = std::thread::Builder::new().name("segengine-key".to_owned()).spawn(work).ok()?;
-    let _ = hand_over.send(std::mem::replace(gathering, Gathering::new(&engine.inner.identity, 0)));
+    let beside = gathering.beside();
+    let _ = hand_over.send(std::mem::replace(gathering, beside));
     Some(Beside { batches, used, thread })
 }
 
@@ -107,7 +111,9 @@ impl Keying {
         }
         let Some(beside) = &self.beside else { return self.here.lay(kind, values) };
         // The thread receives until the sender is gone, or it panicked: then the panic goes on when it is joined.
-        let _ = beside.batches.send(fill(beside.used.try_recv().ok()));
+        if let Err(TrySendError::Full(batch)) = beside.batches.try_send(fill(beside.used.try_recv().ok())) {
+            self.here.take(&batch);
+        }
     }
 
     /// Waits for the thread, and takes back what it laid aside.
@@ -116,7 +122,10 @@ impl Keying {
         drop((batches, used));
         self.taken = 0;
         match thread.join() {
-            Ok(gathering) => self.here.gathering = gathering,
+            Ok(gathering) => {
+                let here = std::mem::replace(&mut self.here.gathering, gathering);
+                self.here.gathering.absorb(here);
+            }
             Err(panic) if !std::thread::panicking() => std::panic::resume_unwind(panic),
             Err(_) => {}
         }

@@ -3,8 +3,8 @@
 //! What has to survive a restart is an [`OperationRecord`] in the catalog; progress and
 //! the wish to cancel live here, for as long as the work runs.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hashbrown::HashMap;
@@ -29,12 +29,24 @@ pub(super) struct Work {
     pub(super) progress: Arc<UploadProgress>,
     pub(super) cancel: Arc<std::sync::atomic::AtomicBool>,
     phase: AtomicU8,
+    /// Of those who wait; who no longer does has dropped theirs.
+    bells: Mutex<Vec<Weak<Bell>>>,
 }
+
+/// Rung when work has ended, by the thread that did it: let it be quick.
+pub type Bell = dyn Fn() + Send + Sync;
 
 impl Work {
     pub(super) fn new(number: u64, total_bytes: u64) -> Arc<Self> {
         let (progress, cancel) = (Arc::default(), Arc::default());
-        Arc::new(Self { number, total_bytes, progress, cancel, phase: AtomicU8::new(Phase::Receive as u8) })
+        Arc::new(Self {
+            number,
+            total_bytes,
+            progress,
+            cancel,
+            phase: AtomicU8::new(Phase::Receive as u8),
+            bells: Mutex::default(),
+        })
     }
 
     pub(super) fn enter(&self, phase: Phase) {
@@ -61,8 +73,10 @@ impl Running {
     }
 
     pub(super) fn end(&self, number: u64) {
-        self.works.lock().remove(&number);
+        let ended = self.works.lock().remove(&number);
         self.ended.notify_all();
+        let bells = ended.map(|work| std::mem::take(&mut *work.bells.lock())).unwrap_or_default();
+        bells.iter().filter_map(Weak::upgrade).for_each(|bell| bell());
     }
 
     pub(super) fn cancel_all(&self) {
@@ -161,6 +175,20 @@ impl Engine {
             work.cancel.store(true, Ordering::Relaxed);
         }
         Ok(found)
+    }
+
+    /// Rings `bell` when the operation has ended, unless it is dropped before that; at once when it does not run.
+    pub fn ring_at_end(&self, number: u64, bell: &Arc<Bell>) {
+        let works = self.inner.operations.works.lock();
+        // Whoever ends the work takes it out under this lock before the bells are rung.
+        if let Some(work) = works.get(&number) {
+            let mut bells = work.bells.lock();
+            bells.retain(|bell| bell.strong_count() > 0);
+            bells.push(Arc::downgrade(bell));
+            return;
+        }
+        drop(works);
+        bell();
     }
 
     /// Waits until an operation has ended, at most for `patience`; returns its state then.

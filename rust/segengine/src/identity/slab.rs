@@ -115,6 +115,12 @@ impl Slabs {
         self.pieces.retain(|slab| slab.count > 0);
     }
 
+    /// Appends all of `others`, where they lie.
+    pub(crate) fn append(&mut self, others: Self) {
+        self.pieces.extend(others.pieces);
+        self.count += others.count;
+    }
+
     /// The pieces that it lies in.
     pub(crate) fn into_slabs(self) -> Vec<Slab> {
         self.pieces
@@ -166,7 +172,14 @@ mod tests {
             assert_eq!((slabs.len(), all(&slabs)), (fewer.len(), fewer.clone()));
             slabs.push([7, 7]);
             assert_eq!(all(&slabs), [fewer.as_slice(), &[[7, 7]]].concat());
-            assert_eq!(slabs.into_slabs().iter().map(Slab::len).sum::<usize>(), fewer.len() + 1);
+            let mut others = Slabs::new(0);
+            digests.iter().for_each(|&digest| others.push(digest));
+            slabs.append(others);
+            let both = [fewer.as_slice(), &[[7, 7]], &digests].concat();
+            assert_eq!((slabs.len(), all(&slabs)), (both.len(), both.clone()));
+            slabs.replace(&both);
+            assert_eq!(all(&slabs), both);
+            assert_eq!(slabs.into_slabs().iter().map(Slab::len).sum::<usize>(), both.len());
         }
     }
     /// What was laid aside joins as if it had come one by one, wherever the columns before it end.

@@ -208,3 +208,34 @@ fn a_second_upload_of_one_segment_conflicts_and_of_another_does_not() {
     drop((first, other));
     assert!(begin("One").is_ok(), "a dropped upload is cancelled");
 }
+
+/// Who waits is told by the end itself, once; who no longer waits is not.
+#[test]
+fn a_bell_rings_when_an_operation_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder.path().join("data"));
+    found_house(&engine);
+    let target = UploadTarget::Named { parent: campaign(), display_name: "One".to_owned(), id: None };
+    let UploadBegun::Accepted(mut coming) = engine.begin_upload(&ADMIN, &target, UploadSettings::default()).unwrap()
+    else {
+        panic!("it was not repeated")
+    };
+    let bell = |counted: &Arc<AtomicU64>| -> Arc<operations::Bell> {
+        let counted = Arc::clone(counted);
+        Arc::new(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+        })
+    };
+    let [kept, dropped, late] = [(); 3].map(|()| Arc::new(AtomicU64::new(0)));
+    let (waiting, gone) = (bell(&kept), bell(&dropped));
+    engine.ring_at_end(coming.operation(), &waiting);
+    engine.ring_at_end(coming.operation(), &gone);
+    drop(gone);
+    coming.feed(format!("{}\n", hash(1)).repeat(3).as_bytes()).unwrap();
+    assert_eq!(kept.load(Ordering::SeqCst), 0, "it has not ended");
+    let number = coming.operation();
+    let _ = coming.finish(&ADMIN);
+    engine.ring_at_end(number, &bell(&late));
+    assert_eq!([&kept, &dropped, &late].map(|counted| counted.load(Ordering::SeqCst)), [1, 0, 1]);
+    assert!(engine.operation(&ADMIN, number).unwrap().done());
+}
