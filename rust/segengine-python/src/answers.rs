@@ -14,8 +14,9 @@ use pyo3::types::{PyTuple, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 use segengine::ErrorKind;
 
-use crate::arrays::{Ids, read_only};
+use crate::arrays::Ids;
 use crate::errors::{guarded, refused};
+use crate::unsafe_arrays;
 
 /// Ids that a repr shows.
 const SHOWN: usize = 10;
@@ -56,16 +57,16 @@ impl Match {
         Self { answer: Mutex::new(adgroups), array: PyOnceLock::new(), generation, identified, skipped, resolver }
     }
 
-    fn array<'a>(&'a self, py: Python<'a>) -> PyResult<&'a Bound<'a, PyArray1<u32>>> {
-        let made = self.array.get_or_try_init(py, || {
+    fn array<'a>(&'a self, py: Python<'a>) -> &'a Bound<'a, PyArray1<u32>> {
+        let made = self.array.get_or_init(py, || {
             let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
-            read_only(py, std::mem::take(&mut *answer))
-        })?;
-        Ok(made.bind(py))
+            unsafe_arrays::read_only(py, std::mem::take(&mut *answer))
+        });
+        made.bind(py)
     }
 
     fn ids(&self, py: Python<'_>) -> PyResult<Vec<u32>> {
-        Ok(self.array(py)?.try_readonly()?.as_slice()?.to_vec())
+        Ok(self.array(py).try_readonly()?.as_slice()?.to_vec())
     }
 }
 
@@ -89,7 +90,7 @@ impl Match {
     /// The adgroups: a read-only uint32 array, candidates in the order of the request.
     #[getter]
     fn adgroups(&self, py: Python<'_>) -> PyResult<Py<PyArray1<u32>>> {
-        guarded(|| Ok(self.array(py)?.clone().unbind()))
+        guarded(|| Ok(self.array(py).clone().unbind()))
     }
 
     /// The names of the adgroups, looked up now.
@@ -102,18 +103,18 @@ impl Match {
                     "pickled and hand-made answers hold integer ids only: look these up with engine.adgroup_names(ids)",
                 ));
             };
-            Ok(resolver.call1(py, (self.array(py)?,))?)
+            Ok(resolver.call1(py, (self.array(py),))?)
         })
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        guarded(|| Ok(self.array(py)?.len()))
+        guarded(|| Ok(self.array(py).len()))
     }
 
     fn __contains__(&self, py: Python<'_>, adgroup: &Bound<'_, PyAny>) -> PyResult<bool> {
         guarded(|| {
             let Ok(adgroup) = adgroup.extract::<u32>() else { return Ok(false) };
-            Ok(self.array(py)?.try_readonly().map_err(PyErr::from)?.as_slice().map_err(PyErr::from)?.contains(&adgroup))
+            Ok(self.array(py).try_readonly().map_err(PyErr::from)?.as_slice().map_err(PyErr::from)?.contains(&adgroup))
         })
     }
 
@@ -133,7 +134,7 @@ impl Match {
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyType>, Parts)> {
         guarded(|| {
             let (py, this) = (slf.py(), slf.get());
-            let array = this.array(py)?.clone().unbind();
+            let array = this.array(py).clone().unbind();
             Ok((slf.get_type(), (array, this.generation, this.identified, this.skipped)))
         })
     }

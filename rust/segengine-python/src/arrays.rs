@@ -17,6 +17,7 @@ use pyo3::types::{PyList, PyTuple};
 use segengine::Error;
 
 use crate::errors::{Answer, Failure, type_name, wrong_type};
+use crate::unsafe_arrays;
 
 const CONTIGUOUS: &str = "pass numpy.ascontiguousarray(…)";
 
@@ -78,7 +79,7 @@ fn unreadable(name: &str, error: &impl std::fmt::Display) -> Failure {
 /// Numbers of adgroups or segments: an array that stays Python's, or a list or tuple of integers.
 pub(crate) enum Ids<'py> {
     /// Read in place.
-    Borrowed(PyReadonlyArray1<'py, u32>),
+    Borrowed(Bound<'py, PyArray1<u32>>),
     /// Read one by one.
     Taken(Vec<u32>),
 }
@@ -86,8 +87,11 @@ pub(crate) enum Ids<'py> {
 impl<'py> Ids<'py> {
     /// Reads what a caller gave as `name`.
     pub(crate) fn read(name: &str, value: &Bound<'py, PyAny>) -> Answer<Self> {
-        if let Ok(array) = value.cast::<PyUntypedArray>() {
-            return borrow(name, array).map(Self::Borrowed);
+        if let Ok(array) = value.cast::<PyArray1<u32>>() {
+            return Ok(Self::Borrowed(array.clone()));
+        }
+        if value.cast::<PyUntypedArray>().is_ok() {
+            return Err(unfit::<u32>(name, value, 1));
         }
         if let Ok(list) = value.cast::<PyList>() {
             return numbers(name, list.iter(), list.len()).map(Self::Taken);
@@ -101,7 +105,7 @@ impl<'py> Ids<'py> {
     /// The numbers.
     pub(crate) fn numbers(&self, name: &str) -> Answer<&[u32]> {
         match self {
-            Self::Borrowed(array) => elements(name, array),
+            Self::Borrowed(array) => unsafe_arrays::elements(array).ok_or_else(|| unfit::<u32>(name, array, 1)),
             Self::Taken(numbers) => Ok(numbers),
         }
     }

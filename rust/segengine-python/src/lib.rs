@@ -19,6 +19,7 @@ mod matching;
 mod offline;
 mod server;
 mod services;
+mod unsafe_arrays;
 mod verifying;
 
 #[global_allocator]

@@ -85,7 +85,12 @@ pub(crate) fn match_one(
         with_scratch(|scratch| {
             let user = texts.iter().map(|text| identifier(*text));
             let matched = engine.match_one(&Caller::local_admin(), user, &question, scratch)?;
-            Ok::<_, Error>((scratch.adgroups().to_vec(), matched))
+            let adgroups = match candidates {
+                // Thousands, in a vector that was made to measure; a copy of a few keeps the scratch's.
+                Candidates::All => scratch.take_adgroups(),
+                Candidates::Only(_) => scratch.adgroups().to_vec(),
+            };
+            Ok::<_, Error>((adgroups, matched))
         })
     };
     let quick = matches!(candidates, Candidates::Only(ids) if ids.len() <= QUICK_CANDIDATES);

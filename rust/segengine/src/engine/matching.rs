@@ -69,6 +69,12 @@ impl MatchScratch {
         &self.adgroups
     }
 
+    /// The adgroups of the last answer, handed over. The next answer for all adgroups makes a vector of its own size.
+    #[must_use]
+    pub fn take_adgroups(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.adgroups)
+    }
+
     /// The segments of the last user that was answered, ascending and distinct.
     pub(super) fn sorted_segments(&mut self) -> &[u32] {
         self.segments.sort_unstable();
@@ -126,7 +132,9 @@ impl Engine {
         answering.prefetch(question.candidates);
         answering.seek(identifiers, &mut scratch.sought)?;
         for sought in &mut scratch.sought {
-            sought.id = sought.digest.and_then(|digest| inner.identity.find(&digest));
+            // The record's page comes while the digest is compared.
+            let look = |id| inner.memberships.touch(id);
+            sought.id = sought.digest.and_then(|digest| inner.identity.find_looking(&digest, look));
         }
         let mut matched = answering.identify(0..scratch.sought.len(), scratch, None);
         matched.skipped += answering.answer(question.candidates, scratch);

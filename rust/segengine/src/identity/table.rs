@@ -80,7 +80,14 @@ impl IdentityTable {
     /// The id of `digest`, if it is known.
     #[must_use]
     pub fn find(&self, digest: &Digest) -> Option<IdentifierId> {
-        self.find_in(&self.index.load(), digest.halves())
+        self.find_in(&self.index.load(), digest.halves(), |_| ())
+    }
+
+    /// As [`Self::find`]; each id that may be the one is shown to `look` before it is known whether it is, so that what is
+    /// needed of it next can come together with its digest.
+    #[must_use]
+    pub fn find_looking(&self, digest: &Digest, look: impl FnMut(IdentifierId)) -> Option<IdentifierId> {
+        self.find_in(&self.index.load(), digest.halves(), look)
     }
 
     /// Looks for many digests and hands what is found to `take`, in their order. The memory that one search waits for
@@ -107,7 +114,7 @@ impl IdentityTable {
                 take(match (right, candidate.is_only) {
                     (true, _) => Some(IdentifierId(candidate.id)),
                     (false, true) => None,
-                    (false, false) => self.find_in(&index, *halves),
+                    (false, false) => self.find_in(&index, *halves, |_| ()),
                 });
             }
             if count < TOGETHER {
@@ -116,8 +123,13 @@ impl IdentityTable {
         }
     }
 
-    fn find_in(&self, index: &Index, wanted: Halves) -> Option<IdentifierId> {
-        index.shard(wanted)?.find(wanted, |id| self.columns.halves(id) == Some(wanted)).map(IdentifierId)
+    #[inline]
+    fn find_in(&self, index: &Index, wanted: Halves, mut look: impl FnMut(IdentifierId)) -> Option<IdentifierId> {
+        let is_it = |id| {
+            look(IdentifierId(id));
+            self.columns.halves(id) == Some(wanted)
+        };
+        index.shard(wanted)?.find(wanted, is_it).map(IdentifierId)
     }
 
     /// Gives the next ids to `entries`, which must not be known yet nor repeat; returns the first id.

@@ -118,6 +118,12 @@ impl Memberships {
         }
     }
 
+    /// Asks for what [`Self::read`] of `id` goes to first.
+    #[inline]
+    pub fn touch(&self, id: IdentifierId) {
+        self.records.touch(self.identity.profile(id).0);
+    }
+
     /// Whether a copy still is of the component of `id`: a batch uses it again then (invariant 15).
     #[must_use]
     pub fn is_current(&self, id: IdentifierId, copy: CopyOf) -> bool {
