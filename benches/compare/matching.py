@@ -2,13 +2,14 @@
 
     python benches/compare/matching.py [--definition W1] [--seed 7] [--users 200000] [--rounds 5] [--record DIR]
 
-Each round draws blocks of distinct users that nobody has asked for yet, and the sides take turns. Each line of ours has
-a block of its own, so that every record is cold; the others, which are given the segments, share the block of our first
-line, and slow peers are asked its first users, as many as the definition says. Ours starts
-from the identifier; the others from the user's segments, made before the clock in the form that each wants. The batch
-lines are one call of ours for the whole block: what is left of the time when Python asks only once. Before timing, the
-answers to ``--oracle`` users are compared with the workload's own oracle: a side that differs is marked WRONG with its
-count. Every round is kept in the record, with the hashes of the inputs and the reason for each peer that is not here.
+Each round draws blocks of distinct users that nobody has asked for yet, and the sides take turns. Each line of ours
+has a block of its own, so that every record is cold; the others, which are given the segments, share the block of our
+first line, and slow peers are asked its first users, as many as the definition says. Ours starts from the identifier;
+the others from the user's segments, made before the clock in the form that each wants. The batch lines are one call
+of ours for the whole block: what is left of the time when Python asks only once. Before timing, the answers to
+``--oracle`` users are compared with the workload's own oracle: a side that differs is marked WRONG with its count.
+Ours is asked twice: through Python, which is the line that counts, and from Rust over a copy of the same data. Every
+round is kept in the record, with the hashes of the inputs and the reason for each peer that is not here.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import workload
 from databases import DuckDb, Redis
 from generated import definition, generated, hash_of, write_for_peers
+from in_process import InProcess
 from loaded import build_baselines, build_engine, digest_of
 from peers import NotHereError, Peer
 from recording import BENCHES, keep, print_rounds
@@ -47,7 +49,9 @@ if TYPE_CHECKING:
 INDEXES = ("pyroaring offset", "numpy slots")
 REDIS_USERS = 20_000
 CONTIGUOUS = 50
-LANES = 6  # lines of ours
+LANES = 6  # lines of ours through Python
+IN_PROCESS = ("match all", "50 candidates", "500 candidates")  # lines of ours from Rust
+IN_PROCESS_LANES = (0, 2, 5)  # whose users these ask for: in another process they are as cold
 
 
 @dataclass
@@ -62,6 +66,7 @@ class World:
     order: np.ndarray
     peers: dict[str, Any]
     drawable: np.ndarray
+    in_process: InProcess | None = None
 
     def users(self, number: int, lane: int = 0) -> np.ndarray:
         """The block of a round and a lane; the oracle's users come before all blocks."""
@@ -132,6 +137,28 @@ def our_runs(world: World, block: Block) -> dict[str, tuple[Callable[[], Any], i
     return {name: (run, count) for name, run in runs.items()}
 
 
+def runs_in_process(world: World, blocks: list[Block]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """What ours is asked from Rust: the oracle's users, then each round's lines."""
+    runs: list[tuple[np.ndarray, np.ndarray | None]] = [(digest_of(world.order[: world.defined.oracle]), None)]
+    for number, block in enumerate(blocks):
+        lists = (None, world.ids[np.array(block.fifty)], world.ids[np.array(block.hundreds)])
+        for lane, candidates in zip(IN_PROCESS_LANES, lists, strict=True):
+            runs.append((digest_of(world.users(number, lane)), candidates))
+    return runs
+
+
+def rust_runs(world: World, number: int) -> dict[str, Callable[[], float]]:
+    """Ours from Rust, which says itself what a user took."""
+    if world.in_process is None:
+        return {}
+    asked = world.in_process.microseconds
+    first = 1 + number * len(IN_PROCESS)
+    return {
+        f"ours in Rust: {line}": lambda run=first + place: asked(run)  # type: ignore[misc]
+        for place, line in enumerate(IN_PROCESS)
+    }
+
+
 def peer_runs(world: World, block: Block, number: int) -> dict[str, Callable[[], float]]:
     """The peers: each says itself how many microseconds a user took it."""
     runs: dict[str, Callable[[], float]] = {}
@@ -159,17 +186,16 @@ def timed(run: Callable[[], Any], count: int) -> float:
     return (time.perf_counter() - started) / count * 1e6
 
 
-def measure(world: World) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+def measure(world: World, blocks: list[Block]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Every round of every side, in microseconds a user; and the CPU time of the sides in this process, less noisy."""
     rounds: dict[str, list[float]] = {}
     cpu: dict[str, list[float]] = {}
-    for number in range(world.defined.rounds):
-        block = Block(world, number)
+    for number, block in enumerate(blocks):
         ours = our_runs(world, block)
         runs: dict[str, Callable[[], float]] = {
             name: lambda run=run, count=count: timed(run, count) for name, (run, count) in ours.items()
         }
-        runs |= peer_runs(world, block, number)
+        runs |= rust_runs(world, number) | peer_runs(world, block, number)
         names = list(runs)
         turn = number * 3 % len(names)
         for name in names[turn:] + names[:turn]:
@@ -185,7 +211,7 @@ def check(world: World) -> dict[str, int]:
     w, ids, sides = world.w, world.ids, world.sides
     rng = np.random.default_rng(world.defined.seed)
     asked = world.order[: world.defined.oracle]
-    wrong = dict.fromkeys(("ours", *INDEXES, "python sets", *world.peers), 0)
+    wrong = dict.fromkeys(("ours", "ours in Rust", *INDEXES, "python sets", *world.peers), 0)
     expected = [workload.oracle(w, user) for user in asked]
     batch = world.engine.match_batch(segengine.Identifiers("email_md5", digest_of(asked)))
     for place, (user, truth) in enumerate(zip(asked, expected, strict=True)):
@@ -206,6 +232,9 @@ def check(world: World) -> dict[str, int]:
                 wrong["redis"] += found != right
         if isinstance(database := world.peers.get("duckdb"), DuckDb):
             wrong["duckdb"] += not np.array_equal(np.sort(database.match_ids(held)), truth)
+    if world.in_process is not None:
+        pairs = zip(world.in_process.answers(0, len(asked)), expected, strict=True)
+        wrong["ours in Rust"] = sum(not np.array_equal(np.sort(found), np.sort(ids[truth])) for found, truth in pairs)
     for name, peer in world.peers.items():
         if isinstance(peer, Peer):
             pairs = zip(peer.answers(0, len(asked)), expected, strict=True)
@@ -271,6 +300,10 @@ def ratios_of(rounds: dict[str, list[float]]) -> dict[str, float]:
     ratios = {"match all, best baseline / ours": best / median["ours: match all"]}
     for size in ("50 candidates", "50 contiguous", "500 candidates"):
         ratios[f"{size}, python sets / ours"] = median[f"python sets: {size}"] / median[f"ours: {size}"]
+    for line in IN_PROCESS:
+        if (ours := median.get(f"ours in Rust: {line}")) is not None:
+            beside = best if line == "match all" else median[f"python sets: {line}"]
+            ratios[f"{line}, best / ours in Rust"] = beside / ours
     ratios["match all / 500 candidates, ours"] = median["ours: match all"] / median["ours: 500 candidates"]
     for name, taken in median.items():
         if name.endswith(": match all") and not name.startswith("ours"):
@@ -304,12 +337,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         world = World(defined, w, None, np.empty(0, np.uint32), {}, order, {}, drawable)
         absent = start_peers(world, stack, Path(folder))
-        world.engine = stack.enter_context(segengine.open(Path(folder) / "data"))
-        world.ids, times = build_engine(world.engine, w)
+        data = Path(folder) / "data"
+        with segengine.open(data) as building:
+            world.ids, times = build_engine(building, w)
+        blocks = [Block(world, number) for number in range(defined.rounds)]
+        world.in_process = stack.enter_context(InProcess(data, runs_in_process(world, blocks)))
+        world.in_process.ready()
+        world.engine = stack.enter_context(segengine.open(data))
         world.sides = build_baselines(w)
         peers = fill_peers(world, absent)
         wrong = check(world)
-        rounds, cpu = measure(world)
+        rounds, cpu = measure(world, blocks)
     report(world, wrong, rounds, {"cpu_us": cpu, "times": times, "peers": peers, "not_here": absent}, options.record)
 
 

@@ -87,15 +87,13 @@ def _lucene() -> list[str]:
     return ["java", HEAP, "-cp", f"{jars}:{folder}", "LucenePeer"]
 
 
-class Peer:
-    """A running peer: `ready` waits for its index, then it answers or is timed on users of its file."""
+class Program:
+    """A program that says `ready`, and then answers each line by a line."""
 
-    def __init__(self, name: str, file: Path) -> None:
+    def __init__(self, name: str, command: list[str]) -> None:
         self.name = name
         self.build_s = 0.0
-        self._process = subprocess.Popen(
-            command_of(name, file), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -116,7 +114,8 @@ class Peer:
             raise NotHereError(f"{self.name} ended with {self._process.wait()}")
         return line.strip()
 
-    def _ask(self, question: str) -> str:
+    def ask(self, question: str) -> str:
+        """Its answer to a line."""
         self._process.stdin.write(question + "\n")  # type: ignore[union-attr]
         self._process.stdin.flush()  # type: ignore[union-attr]
         return self._line()
@@ -125,14 +124,10 @@ class Peer:
         """Wait until it is built; `build_s` says how long that took it."""
         self.build_s = float(self._line().split()[1])
 
-    def microseconds(self, first: int, count: int) -> float:
-        """What each of ``count`` users took it."""
-        return float(self._ask(f"time {first} {count}"))
-
-    def answers(self, first: int, count: int) -> list[np.ndarray]:
-        """Adgroup numbers of each user, ascending."""
+    def lists(self, question: str, count: int) -> list[np.ndarray]:
+        """Lists of numbers, each after its length, which it writes to the file that the question ends with."""
         with tempfile.NamedTemporaryFile() as file:
-            self._ask(f"answers {first} {count} {file.name}")
+            self.ask(f"{question} {file.name}")
             numbers = np.fromfile(file.name, "<i4")
         lists, at = [], 0
         for _ in range(count):
@@ -140,3 +135,18 @@ class Peer:
             lists.append(numbers[at + 1 : end])
             at = end
         return lists
+
+
+class Peer(Program):
+    """A running peer: `ready` waits for its index, then it answers or is timed on users of its file."""
+
+    def __init__(self, name: str, file: Path) -> None:
+        super().__init__(name, command_of(name, file))
+
+    def microseconds(self, first: int, count: int) -> float:
+        """What each of ``count`` users took it."""
+        return float(self.ask(f"time {first} {count}"))
+
+    def answers(self, first: int, count: int) -> list[np.ndarray]:
+        """Adgroup numbers of each user, ascending."""
+        return self.lists(f"answers {first} {count}", count)

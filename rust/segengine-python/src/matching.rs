@@ -1,9 +1,9 @@
 //! Match without a message: identifiers and candidates are read where Python keeps them.
 //!
 //! One user: the text of each identifier is borrowed from the tuple, candidates from their array; nothing is copied but
-//! the answer. A short list of candidates is answered in about the time that the GIL takes to change hands, and giving
-//! it up would make a caller beside a busy thread wait for a whole switch interval, so it is kept; the question for all
-//! adgroups and long lists release it. Batches always do.
+//! the answer. A short list of candidates, or a hundred thousand adgroups, are answered in a few microseconds. Giving up the GIL
+//! for that would make a caller beside a busy thread wait for a whole switch interval, so it is kept; long lists and very many
+//! adgroups release it. Batches always do.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -30,6 +30,8 @@ const USERS: &str = "users";
 
 /// Candidates up to which the GIL is kept.
 const QUICK_CANDIDATES: usize = 256;
+/// Adgroups up to which it is kept for all of them: some microseconds.
+const QUICK_ADGROUPS: usize = 1 << 17;
 
 thread_local! {
     /// Working memory, grown once for each thread. A panic leaves a fresh one behind.
@@ -93,7 +95,10 @@ pub(crate) fn match_one(
             Ok::<_, Error>((adgroups, matched))
         })
     };
-    let quick = matches!(candidates, Candidates::Only(ids) if ids.len() <= QUICK_CANDIDATES);
+    let quick = match candidates {
+        Candidates::Only(ids) => ids.len() <= QUICK_CANDIDATES,
+        Candidates::All => engine.adgroups_served() <= QUICK_ADGROUPS,
+    };
     let (adgroups, matched) = if quick { ask()? } else { identifiers.py().detach(ask)? };
     let facts = Facts { generation: matched.generation.0, identified: matched.identified, skipped: matched.skipped };
     Ok(Match::of(adgroups, &facts, resolver))

@@ -108,6 +108,12 @@ pub struct Matched {
 }
 
 impl Engine {
+    /// How many adgroups a question for all of them is about.
+    #[must_use]
+    pub fn adgroups_served(&self) -> usize {
+        self.inner.generation.load().serving.index.len()
+    }
+
     /// Answers for one user. `identifiers` are those of one user; nothing stands for one that cannot be used.
     ///
     /// # Errors
