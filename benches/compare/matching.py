@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
     from generated import Definition
 
+    Run = Callable[[], Any]
+
 INDEXES = ("pyroaring offset", "numpy slots")
 REDIS_USERS = 20_000
 CONTIGUOUS = 50
@@ -84,16 +86,12 @@ def let_go(answers: Iterable[Any]) -> None:
 
 
 class Block:
-    """What every side is asked in one round, made before any clock."""
+    """What every side is asked in one round, chosen before any clock."""
 
     def __init__(self, world: World, number: int) -> None:
         rng = np.random.default_rng([world.defined.seed, number])
-        self.users = world.users(number)
-        digests = [digest_of(world.users(number, lane)) for lane in range(LANES)]
-        self.columns = [segengine.Identifiers("email_md5", rows) for rows in digests]
-        self.texts = [["email_md5:" + bytes(row).hex() for row in rows] for rows in digests]
-        self.keys = [bytes(row) for row in digests[0]]
-        self.lists = [world.w.user(user) for user in self.users]
+        self.lanes = [world.users(number, lane) for lane in range(LANES)]
+        self.users = self.lanes[0]
         few, many = min(50, len(world.drawable)), min(500, len(world.drawable))
         self.fifty = [rng.choice(world.drawable, few, replace=False) for _ in self.users]
         self.hundreds = [rng.choice(world.drawable, many, replace=False) for _ in self.users]
@@ -101,40 +99,68 @@ class Block:
         self.contiguous = world.drawable[first : first + CONTIGUOUS]
 
 
-def our_runs(world: World, block: Block) -> dict[str, tuple[Callable[[], Any], int]]:
-    """Ours and the baselines: what to call and for how many users it answers."""
-    engine, ids, sides, count = world.engine, world.ids, world.sides, len(block.users)
-    fifty, hundreds = [ids[some] for some in block.fifty], [ids[some] for some in block.hundreds]
-    contiguous, contiguous_list = ids[block.contiguous], block.contiguous.tolist()
-    fifty_lists, hundreds_lists = [some.tolist() for some in block.fifty], [some.tolist() for some in block.hundreds]
-    offsets = np.concatenate([[0], np.cumsum([len(some) for some in fifty])]).astype(np.int64)
-    flat = np.concatenate(fifty)
-    checked = sides["python sets"].check
+@dataclass
+class Asking:
+    """The questions of one block, made just before the clock starts: a request has just come in when it is answered."""
 
-    def ours(lane: int, lists: list[np.ndarray]) -> Callable[[], Any]:
-        pairs = list(zip(block.texts[lane], lists, strict=True))
-        return lambda: let_go(engine.match(text, candidates=some).adgroups for text, some in pairs)
+    world: World
+    block: Block
 
-    def sets(lists: list[list[int]]) -> Callable[[], Any]:
-        pairs = list(zip(block.lists, lists, strict=True))
-        return lambda: let_go(checked(user, some) for user, some in pairs)
+    def ours(self, lane: int) -> Run:
+        """All adgroups, user by user."""
+        ask, texts = self.world.engine.match, self._texts(lane)
+        return lambda: let_go(ask(text).adgroups for text in texts)
 
-    runs = {
-        "ours: match all": lambda: let_go(engine.match(text).adgroups for text in block.texts[0]),
-        "ours: match all, one batch": lambda: engine.match_batch(block.columns[1]),
-        **{
-            f"{name}: match_ids": lambda match=sides[name].match_ids: let_go(match(user) for user in block.lists)
-            for name in INDEXES
-        },
-        "ours: 50 candidates": ours(2, fifty),
-        "ours: 50 candidates, one batch": lambda: engine.match_batch(block.columns[3], candidates=(offsets, flat)),
-        "python sets: 50 candidates": sets(fifty_lists),
-        "ours: 50 contiguous": ours(4, [contiguous] * count),
-        "python sets: 50 contiguous": sets([contiguous_list] * count),
-        "ours: 500 candidates": ours(5, hundreds),
-        "python sets: 500 candidates": sets(hundreds_lists),
+    def ours_among(self, lane: int, lists: list[np.ndarray]) -> Run:
+        """Candidates, user by user."""
+        ask, ids = self.world.engine.match, self.world.ids
+        pairs = list(zip(self._texts(lane), [ids[some] for some in lists], strict=True))
+        return lambda: let_go(ask(text, candidates=some).adgroups for text, some in pairs)
+
+    def ours_at_once(self, lane: int, lists: list[np.ndarray] | None = None) -> Run:
+        """One batch of the whole block."""
+        ask = self.world.engine.match_batch
+        column = segengine.Identifiers("email_md5", digest_of(self.block.lanes[lane]))
+        if lists is None:
+            return lambda: ask(column)
+        offsets = np.concatenate([[0], np.cumsum([len(some) for some in lists])]).astype(np.int64)
+        flat = self.world.ids[np.concatenate(lists)]
+        return lambda: ask(column, candidates=(offsets, flat))
+
+    def index(self, name: str) -> Run:
+        """All adgroups, by a baseline."""
+        ask, users = self.world.sides[name].match_ids, self._lists()
+        return lambda: let_go(ask(user) for user in users)
+
+    def sets(self, lists: list[np.ndarray]) -> Run:
+        """Candidates, by the baseline for them."""
+        check = self.world.sides["python sets"].check
+        pairs = list(zip(self._lists(), [some.tolist() for some in lists], strict=True))
+        return lambda: let_go(check(user, some) for user, some in pairs)
+
+    def _texts(self, lane: int) -> list[str]:
+        return ["email_md5:" + bytes(row).hex() for row in digest_of(self.block.lanes[lane])]
+
+    def _lists(self) -> list[list[int]]:
+        return [self.world.w.user(user) for user in self.block.users]
+
+
+def our_runs(world: World, block: Block) -> dict[str, Callable[[], Run]]:
+    """Ours and the baselines: what makes the questions of the block, and then what asks them."""
+    asking = Asking(world, block)
+    contiguous = [block.contiguous] * len(block.users)
+    return {
+        "ours: match all": lambda: asking.ours(0),
+        "ours: match all, one batch": lambda: asking.ours_at_once(1),
+        **{f"{name}: match_ids": lambda name=name: asking.index(name) for name in INDEXES},
+        "ours: 50 candidates": lambda: asking.ours_among(2, block.fifty),
+        "ours: 50 candidates, one batch": lambda: asking.ours_at_once(3, block.fifty),
+        "python sets: 50 candidates": lambda: asking.sets(block.fifty),
+        "ours: 50 contiguous": lambda: asking.ours_among(4, contiguous),
+        "python sets: 50 contiguous": lambda: asking.sets(contiguous),
+        "ours: 500 candidates": lambda: asking.ours_among(5, block.hundreds),
+        "python sets: 500 candidates": lambda: asking.sets(block.hundreds),
     }
-    return {name: (run, count) for name, run in runs.items()}
 
 
 def runs_in_process(world: World, blocks: list[Block]) -> list[tuple[np.ndarray, np.ndarray | None]]:
@@ -168,11 +194,12 @@ def peer_runs(world: World, block: Block, number: int) -> dict[str, Callable[[],
             first = world.defined.oracle + sum(world.defined.peers[name] for _ in range(number))
             runs[f"{name}: match all"] = lambda peer=peer, first=first, count=count: peer.microseconds(first, count)
         elif isinstance(peer, DuckDb):
-            lists = block.lists[:count]
+            lists = [world.w.user(user) for user in block.users[:count]]
             ask = lambda peer=peer, lists=lists: let_go(peer.match_ids(user) for user in lists)  # noqa: E731 - one of a pair
             runs["duckdb: match all"] = lambda ask=ask, count=count: timed(ask, count)
         else:
-            pairs = [(key, some.tolist()) for key, some in zip(block.keys[:count], block.fifty[:count], strict=True)]
+            keys = [bytes(row) for row in digest_of(block.users[:count])]
+            pairs = [(key, some.tolist()) for key, some in zip(keys, block.fifty[:count], strict=True)]
             checker = world.sides["python sets"]
             ask = lambda peer=peer, pairs=pairs: let_go(peer.check(checker, key, some) for key, some in pairs)  # noqa: E731
             runs["redis: 50 candidates"] = lambda ask=ask, count=count: timed(ask, count)
@@ -191,18 +218,17 @@ def measure(world: World, blocks: list[Block]) -> tuple[dict[str, list[float]], 
     rounds: dict[str, list[float]] = {}
     cpu: dict[str, list[float]] = {}
     for number, block in enumerate(blocks):
-        ours = our_runs(world, block)
-        runs: dict[str, Callable[[], float]] = {
-            name: lambda run=run, count=count: timed(run, count) for name, (run, count) in ours.items()
-        }
-        runs |= rust_runs(world, number) | peer_runs(world, block, number)
-        names = list(runs)
+        ours, others = our_runs(world, block), rust_runs(world, number) | peer_runs(world, block, number)
+        names = [*ours, *others]
         turn = number * 3 % len(names)
         for name in names[turn:] + names[:turn]:
+            if name in others:
+                rounds.setdefault(name, []).append(others[name]())
+                continue
+            run = ours[name]()
             before = time.process_time()
-            rounds.setdefault(name, []).append(runs[name]())
-            if name in ours:
-                cpu.setdefault(name, []).append((time.process_time() - before) / ours[name][1] * 1e6)
+            rounds.setdefault(name, []).append(timed(run, len(block.users)))
+            cpu.setdefault(name, []).append((time.process_time() - before) / len(block.users) * 1e6)
     return rounds, cpu
 
 

@@ -21,6 +21,7 @@ use segengine_server::clock::SystemClock;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+#[derive(Clone)]
 struct Question {
     text: String,
     candidates: Vec<u32>,
@@ -85,8 +86,10 @@ fn main() {
         let run = &runs[words[1].parse::<usize>().unwrap()];
         match words.as_slice() {
             ["time", _] => {
+                // Made anew, since a request has just come in when it is answered.
+                let questions = run.questions.clone();
                 let started = Instant::now();
-                for question in &run.questions {
+                for question in &questions {
                     ask(&engine, run, question, &mut scratch);
                     std::hint::black_box(scratch.adgroups());
                 }

@@ -1,13 +1,13 @@
 //! Lists of candidates: two ways, and which is cheaper for the user and list at hand.
 //!
-//! * *By programs*: each candidate's program runs on the bit set of the user's segments. What a candidate costs is its
-//!   program's cache misses, prefetched for 64 candidates before the first is judged, and about ten bit tests.
+//! * *By programs*: each candidate is judged on the bit set of the user's segments ([`super::slots`]). What it costs is its
+//!   slot's cache miss, prefetched for 64 candidates before the first is judged, and fifteen bit tests.
 //! * *By planes*: the sheets are gathered and combined as for all adgroups, and each candidate is one bit to look up. The
 //!   price of a user's postings is paid once, whatever the number of candidates; nothing is emitted, so this is never dearer
 //!   than asking for all adgroups.
 //!
 //! The cut-over compares the two by costs measured on W1 (2-core EPYC): a candidate [`PROGRAM`] by programs and
-//! [`LOOK_UP`] by planes, a posting [`POSTING`], a block of planes [`BLOCK_COST`]. At W1 it lies near 300 candidates.
+//! [`LOOK_UP`] by planes, a posting [`POSTING`], a block of planes [`BLOCK_COST`]. At W1 it lies near 230 candidates.
 
 use super::index::Scratch;
 use super::planes::PlaneIndex;
@@ -18,10 +18,10 @@ use crate::ids::AdgroupId;
 /// Candidates whose programs are prefetched together.
 pub(super) const TOGETHER: usize = 64;
 /// Costs in hundredths of a nanosecond.
-const PROGRAM: usize = 1_700;
+const PROGRAM: usize = 1_300;
 const LOOK_UP: usize = 350;
-const POSTING: usize = 45;
-const BLOCK_COST: usize = 150;
+const POSTING: usize = 25;
+const BLOCK_COST: usize = 80;
 
 /// Bits of a place that say where in its sheet an adgroup's truth stands; those above say which sheet.
 const PLACE_BITS: u32 = 20;
