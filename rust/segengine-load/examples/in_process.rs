@@ -40,8 +40,8 @@ fn read(path: &str) -> Vec<Run> {
     let run = |_| {
         let (users, candidates) = (next(), next());
         let question = |_| {
-            let digest: String = (0..4).flat_map(|_| next().to_le_bytes()).map(|byte| format!("{byte:02x}")).collect();
-            Question { text: format!("email_md5:{digest}"), candidates: (0..candidates).map(|_| next()).collect() }
+            let digest = (0..4).fold(0, |digest, _| digest << 32 | u128::from(next().swap_bytes()));
+            Question { text: format!("email_md5:{digest:032x}"), candidates: (0..candidates).map(|_| next()).collect() }
         };
         Run { asks_for_all: candidates == 0, questions: (0..users).map(question).collect() }
     };
