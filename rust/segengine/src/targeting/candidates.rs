@@ -13,10 +13,12 @@ use super::index::Scratch;
 use super::planes::PlaneIndex;
 use super::program::NARROW_WORDS;
 use super::sheet::{BLOCK, CHUNK, Emission, HALFWORD_BITS, HALFWORDS, Sheet, Working};
+use super::slots::Looked;
 use crate::ids::AdgroupId;
 
 /// Candidates whose programs are prefetched together.
 pub(super) const TOGETHER: usize = 64;
+const _: () = assert!(TOGETHER == u64::BITS as usize, "each has a bit of a word");
 /// Costs in hundredths of a nanosecond.
 const PROGRAM: usize = 1_300;
 const LOOK_UP: usize = 350;
@@ -143,13 +145,20 @@ impl PlaneIndex {
         }
         for some in candidates.chunks(TOGETHER) {
             self.prefetch_programs(coming.next().unwrap_or_default());
-            for &candidate in some {
-                match self.programs_with(candidate).run(candidate, held) {
-                    None => skipped += 1,
-                    Some(true) => found(candidate),
-                    Some(false) => {}
+            // One bit a candidate: those whose program is elsewhere are run when all others are judged and it has arrived.
+            let (mut holding, mut elsewhere) = (0_u64, 0_u64);
+            for (place, &candidate) in some.iter().enumerate() {
+                match self.programs_with(candidate).look(candidate, held) {
+                    Looked::Absent => skipped += 1,
+                    Looked::Judged(holds) => holding |= u64::from(holds) << place,
+                    Looked::Elsewhere => elsewhere |= 1 << place,
                 }
             }
+            for_each_bit(some, elsewhere, |place, candidate| {
+                let holds = self.programs_with(candidate).run(candidate, held) == Some(true);
+                holding |= u64::from(holds) << place;
+            });
+            for_each_bit(some, holding, |_, candidate| found(candidate));
         }
         skipped
     }
@@ -207,6 +216,17 @@ impl Sheet {
             _ => 0,
         };
         segments.iter().map(postings).sum::<usize>() * CHUNK * POSTING + self.halfwords / BLOCK * BLOCK_COST
+    }
+}
+
+/// Calls `visit` with those of `some` whose bits are set.
+fn for_each_bit(some: &[u32], mut bits: u64, mut visit: impl FnMut(u32, u32)) {
+    while bits != 0 {
+        let place = bits.trailing_zeros();
+        if let Some(&candidate) = some.get(place as usize) {
+            visit(place, candidate);
+        }
+        bits &= bits - 1;
     }
 }
 

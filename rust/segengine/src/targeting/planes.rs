@@ -6,9 +6,9 @@
 //! a small table first, and they stand in small sheets of their own, which each edit builds anew. An edit so costs what the
 //! adgroups that changed lately cost, not what all do; after [`PlaneIndex::RECENT`] of them a new base is due.
 //!
-//! Per request at W1 (70 segments a user): 30 KB of planes are cleared, 6,800 postings set, 30 KB combined, 3,400 ids
-//! written. A candidate costs two loads that are prefetched for all candidates before the first is judged, and about ten
-//! bit tests.
+//! Per request at W1 (70 segments a user): 30 KB of planes are cleared, 6,700 postings set, 30 KB combined, 3,400 ids
+//! written. A candidate costs one load that is prefetched for all candidates before the first is judged, and fifteen bit
+//! tests (`slots`).
 
 use std::sync::Arc;
 

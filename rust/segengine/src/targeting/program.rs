@@ -11,6 +11,7 @@
 //!
 //! Cost: some tens of nanoseconds each when cached, a cache miss or two when not.
 
+use super::unsafe_vector::prefetch_lines;
 use crate::expression::{Expression, Node};
 use crate::ids::SegmentNumber;
 
@@ -104,6 +105,15 @@ impl Arena {
             self.push(test.segment);
             self.push(forward(test.if_held));
             self.push(forward(test.if_not));
+        }
+    }
+
+    /// Asks for the program at `offset`, which will run soon.
+    #[inline]
+    pub(super) fn prefetch(&self, offset: u32) {
+        match self {
+            Self::Narrow(words) => prefetch_lines::<2, _>(words, offset as usize),
+            Self::Wide(words) => prefetch_lines::<2, _>(words, offset as usize),
         }
     }
 

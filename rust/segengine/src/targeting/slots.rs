@@ -174,6 +174,17 @@ impl Slots {
     }
 }
 
+/// What a look at a slot tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// The adgroup is not in the index.
+    Absent,
+    /// Its truth.
+    Judged(bool),
+    /// Its program is in the arena and was asked for.
+    Elsewhere,
+}
+
 /// The programs of some adgroups, in slots and beside them.
 #[derive(Debug)]
 pub(super) struct Programs {
@@ -201,16 +212,28 @@ impl Programs {
         }
     }
 
-    /// The truth of one adgroup for a user whose segments are the bits of `held`; nothing when it is not there.
+    /// The truth of one adgroup for a user whose segments are the bits of `held`, if its slot tells.
     #[inline]
-    pub(super) fn run(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
+    pub(super) fn look(&self, adgroup: u32, held: &[u64]) -> Looked {
         let slot = self.slots.get(adgroup);
         match (slot.offset(), held.first_chunk()) {
-            (None, Some(held)) => Some(slot.run(held)),
-            (Some(ABSENT), _) => None,
-            (Some(offset), _) => Some(self.arena.run(offset, held)),
+            (None, Some(held)) => Looked::Judged(slot.run(held)),
+            (Some(ABSENT), _) => Looked::Absent,
+            (Some(offset), _) => {
+                self.arena.prefetch(offset);
+                Looked::Elsewhere
+            }
             // `with_held` makes room for every number that a lane can have.
-            (None, None) => Some(false),
+            (None, None) => Looked::Judged(false),
+        }
+    }
+
+    /// The truth of one adgroup, wherever its program is; nothing when it is not there.
+    pub(super) fn run(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
+        match (self.look(adgroup, held), self.slots.get(adgroup).offset()) {
+            (Looked::Judged(holds), _) => Some(holds),
+            (Looked::Elsewhere, Some(offset)) => Some(self.arena.run(offset, held)),
+            _ => None,
         }
     }
 
