@@ -1,6 +1,6 @@
 //! A customer file as the messages of an upload, for a face in the same process that was given its path.
 //!
-//! Two threads read it in turn, a mebibyte each time, into memory that is used again; a message is a piece of that memory
+//! Two threads read it in turn, half a mebibyte each time, into memory that is used again; a message is a piece of that memory
 //! and is not copied here. What is not in the page cache is read past it: a file that is read once must not push out
 //! what others need, and fresh pages for it cost more than the reading (0.1 to 0.5 s of processor time for 330 MB,
 //! against 0.02). A file whose beginning is in the cache is read from there. A face that pulls parts from an object of
@@ -22,7 +22,7 @@ use crate::status::Failure;
 /// Bytes of a file in one message.
 const PART_BYTES: usize = 1 << 18;
 /// Messages of one read.
-const PARTS: usize = 4;
+const PARTS: usize = 2;
 /// Threads that read.
 const READERS: usize = 2;
 /// Where memory must begin for a read past the cache; the beginning of a message fits before it.
@@ -50,7 +50,8 @@ impl FileParts {
         let source = Arc::new(source);
         let mut readers = Vec::with_capacity(READERS);
         for number in 0..READERS {
-            let (sender, receiver) = sync_channel(1);
+            // What was read waits in the hands of who read it: another read would take fresh memory.
+            let (sender, receiver) = sync_channel(0);
             let source = Arc::clone(&source);
             let reader = move || read_in_turn(&source, number, &sender);
             let thread = std::thread::Builder::new().name("segengine-read".to_owned()).spawn(reader);
@@ -93,7 +94,7 @@ fn failure(name: &str, error: &io::Error) -> Failure {
     Failure { kind: ErrorKind::Storage, message, field: Some("source".to_owned()), hint: None }
 }
 
-/// Reads every `READERS`-th mebibyte until the end of the file, a failure, or nobody's interest.
+/// Reads every `READERS`-th half mebibyte until the end of the file, a failure, or nobody's interest.
 fn read_in_turn(source: &Source, number: usize, sender: &SyncSender<io::Result<Vec<Bytes>>>) {
     let pool = Pool::new();
     for turn in (number..).step_by(READERS) {
@@ -118,7 +119,7 @@ impl Source {
         Ok(Self { cached, direct })
     }
 
-    /// The messages of a mebibyte from `offset` on; fewer than [`PARTS`] where the file ends before.
+    /// The messages of one read from `offset` on; fewer than [`PARTS`] where the file ends before.
     fn read(&self, offset: u64, pool: &Pool) -> io::Result<Vec<Bytes>> {
         let mut buffers: Vec<Buffer> = (0..PARTS).map(|_| pool.take()).collect();
         let mut filled = self.read_direct(offset, &mut buffers);
@@ -187,7 +188,7 @@ struct Pool {
 
 impl Pool {
     fn new() -> Self {
-        // The messages of a read that waits, of one that is passed on, and of one that is being made.
+        // The messages of a read that is made or waits, and of two that are passed on.
         let (give_back, used) = sync_channel(3 * PARTS);
         Self { used, give_back }
     }

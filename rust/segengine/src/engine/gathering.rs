@@ -24,6 +24,8 @@ const HEAP_BITS: u32 = 4;
 const PART_BITS: std::ops::RangeInclusive<u32> = 4..=12;
 /// Digests of a part, about: with the places that find repeated ones they fill less than the second-level cache.
 const PART: usize = 1 << 13;
+/// Digests from which two threads lay them aside.
+const MANY: usize = 1 << 22;
 /// Digests that are held before anything is sorted out.
 const HELD: usize = 1 << 24;
 
@@ -70,10 +72,15 @@ impl Gathering {
         Self { kinds, known, base: identity.len(), held: 0, sort_out_at: HELD, expected }
     }
 
+    /// Whether so many will come that two threads may lay them aside; for fewer, memory for both costs more than waiting.
+    pub(super) fn expects_many(&self) -> bool {
+        self.expected >= MANY
+    }
+
     /// Another one for digests of the same file, empty.
     pub(super) fn beside(&self) -> Self {
         let (kinds, known) = (Vec::new(), IdentifierSet::new());
-        Self { kinds, known, base: self.base, held: 0, sort_out_at: HELD / 2, expected: 0 }
+        Self { kinds, known, base: self.base, held: 0, sort_out_at: HELD / 2, expected: self.expected / 2 }
     }
 
     /// Takes over what was laid aside beside.

@@ -1,9 +1,9 @@
 //! The digests of a file on their way from the parser to where they are gathered: keyed, and laid aside.
 //!
 //! Reading lines takes about as long as keying what they hold, so from [`FEW`] digests on the second is done on a thread
-//! of its own, batch after batch. When batches pile up (the system finds memory slowly, or another core is busy), the
-//! thread that brings them keys one itself. All ends, with everything laid aside, when somebody asks how many there are;
-//! shorter files never start a thread. Memory: [`QUEUE`] batches of 4,096 digests.
+//! of its own, batch after batch. When batches of a long file pile up (the system finds memory slowly, or another core is
+//! busy), the thread that brings them keys one itself. All ends, with everything laid aside, when somebody asks how many
+//! there are; shorter files never start a thread. Memory: [`QUEUE`] batches of 4,096 digests.
 
 use std::thread::JoinHandle;
 
@@ -41,6 +41,8 @@ struct Beside {
     /// Batches to fill again.
     used: Receiver<Batch>,
     thread: JoinHandle<Gathering>,
+    /// Whether the thread that brings digests keys them itself when batches pile up.
+    shares: bool,
 }
 
 enum Batch {
@@ -80,9 +82,9 @@ fn begin_beside(engine: &Engine, gathering: &mut Gathering) -> Option<Beside> {
         laying.gathering
     };
     let thread = std::thread::Builder::new().name("segengine-key".to_owned()).spawn(work).ok()?;
-    let beside = gathering.beside();
+    let (shares, beside) = (gathering.expects_many(), gathering.beside());
     let _ = hand_over.send(std::mem::replace(gathering, beside));
-    Some(Beside { batches, used, thread })
+    Some(Beside { batches, used, thread, shares })
 }
 
 impl Keying {
@@ -111,14 +113,16 @@ impl Keying {
         }
         let Some(beside) = &self.beside else { return self.here.lay(kind, values) };
         // The thread receives until the sender is gone, or it panicked: then the panic goes on when it is joined.
-        if let Err(TrySendError::Full(batch)) = beside.batches.try_send(fill(beside.used.try_recv().ok())) {
-            self.here.take(&batch);
+        match beside.batches.try_send(fill(beside.used.try_recv().ok())) {
+            Err(TrySendError::Full(batch)) if beside.shares => self.here.take(&batch),
+            Err(TrySendError::Full(batch)) => drop(beside.batches.send(batch)),
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
         }
     }
 
     /// Waits for the thread, and takes back what it laid aside.
     fn end_beside(&mut self) {
-        let Some(Beside { batches, used, thread }) = self.beside.take() else { return };
+        let Some(Beside { batches, used, thread, .. }) = self.beside.take() else { return };
         drop((batches, used));
         self.taken = 0;
         match thread.join() {

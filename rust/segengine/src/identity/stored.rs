@@ -86,7 +86,10 @@ impl Blocks for RunBlocks<'_> {
         let blocks = self.count.div_ceil(BLOCK_IDENTIFIERS);
         let ids = self.ids(number % blocks.max(1));
         match number / blocks.max(1) {
-            0 => self.columns.append_digests(ids, bytes),
+            0 => {
+                bytes.reserve_exact(16 * ids.len());
+                self.columns.append_digests(ids, bytes);
+            }
             1 => self.columns.append_kinds(ids, bytes),
             _ => self.columns.append_days(ids, bytes),
         }

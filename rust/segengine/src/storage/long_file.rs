@@ -77,9 +77,9 @@ impl LongFile {
 
 impl Disk {
     fn start(file: &Arc<File>) -> io::Result<Self> {
-        // One is being filled, one waits, one is written: the channel back takes as many, so nobody waits for it.
-        let (pieces, full) = sync_channel::<Piece>(1);
-        let (give_back, written) = sync_channel(3);
+        // One is being filled, one is written. Another that waits would take fresh memory for little.
+        let (pieces, full) = sync_channel::<Piece>(0);
+        let (give_back, written) = sync_channel(2);
         let file = Arc::clone(file);
         let write = move || {
             let is_direct = set_direct(&file, true).is_ok();
