@@ -122,6 +122,9 @@ impl Engine {
                 Some(shared) => found.answer_shared(shared, &mut copies, scratch, &mut batch)?,
                 None => found.answer_each(candidates, &mut copies, scratch, &mut batch)?,
             }
+            if first == 0 {
+                reserve_as_if_all_were_alike(&mut scratch.adgroups, batch.status.len(), count);
+            }
         }
         batch.adgroups = std::mem::take(&mut scratch.adgroups);
         Ok(batch)
@@ -131,11 +134,24 @@ impl Engine {
         let digests: Vec<Digest> = sought.iter().filter_map(|sought| sought.digest).collect();
         let mut waiting = sought.iter_mut().filter(|sought| sought.digest.is_some());
         self.inner.identity.find_many(digests.into_iter(), |id| {
+            if let Some(id) = id {
+                self.inner.memberships.touch(id);
+            }
             if let Some(sought) = waiting.next() {
                 sought.id = id;
             }
         });
     }
+}
+
+/// Makes room for the answers of all users by those of the first: grown step by step, millions of ids would be copied and
+/// touch new memory several times. Room that is not needed is never touched; if there is none, growing will find out.
+fn reserve_as_if_all_were_alike(adgroups: &mut Vec<u32>, answered: usize, users: usize) {
+    /// 256 MB.
+    const MOST: usize = 1 << 26;
+    let each = adgroups.len().div_ceil(answered.max(1));
+    let rest = each.saturating_mul(users.saturating_sub(answered));
+    drop(adgroups.try_reserve(rest.saturating_add(rest / 16).min(MOST)));
 }
 
 /// Some users of a batch whose identifiers have been looked up: user i has the sought up to `ends[i]`.
