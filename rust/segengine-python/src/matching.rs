@@ -1,8 +1,8 @@
 //! Match without a message: identifiers and candidates are read where Python keeps them.
 //!
 //! One user: the text of each identifier is borrowed from the tuple, candidates from their array; nothing is copied but
-//! the answer. A short list of candidates, or a hundred thousand adgroups, are answered in a few microseconds. Giving up the GIL
-//! for that would make a caller beside a busy thread wait for a whole switch interval, so it is kept; long lists and very many
+//! the answer. A list of candidates, or a hundred thousand adgroups, are answered in a few microseconds. Giving up the GIL
+//! for that would make a caller beside a busy thread wait for a whole switch interval, so it is kept; very long lists and very many
 //! adgroups release it. Batches always do.
 
 use std::cell::RefCell;
@@ -28,8 +28,8 @@ const CONTEXT: &str = "context_segments";
 const IDENTIFIERS: &str = "identifiers";
 const USERS: &str = "users";
 
-/// Candidates up to which the GIL is kept.
-const QUICK_CANDIDATES: usize = 256;
+/// Candidates up to which the GIL is kept: they take about as long as all of a hundred thousand.
+const QUICK_CANDIDATES: usize = 2_048;
 /// Adgroups up to which it is kept for all of them: some microseconds.
 const QUICK_ADGROUPS: usize = 1 << 17;
 

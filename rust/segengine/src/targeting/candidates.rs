@@ -109,12 +109,22 @@ impl PlaneIndex {
     ) -> u32 {
         let Scratch { held, asked, working, verdicts } = scratch;
         let first = out.len();
-        let skipped = with_held(held, segments, self.segments_end(), |held| match way {
+        let runs_programs = way == Way::Programs || self.recent.is_some() || self.base.any_verify();
+        let tested = if runs_programs { segments } else { &[] };
+        let skipped = with_held(held, tested, self.segments_end(), |held| match way {
             Way::Programs => self.by_programs(candidates, held, &mut |candidate| {
                 if !ask(asked, candidate) {
                     out.push(candidate);
                 }
             }),
+            Way::Planes if self.base.sheets.len() == 1 => {
+                let working = working.get_or_insert_default();
+                self.by_one_sheet((segments, candidates), (held, working), &mut |candidate| {
+                    if !ask(asked, candidate) {
+                        out.push(candidate);
+                    }
+                })
+            }
             Way::Planes => {
                 let working = working.get_or_insert_default();
                 let skipped = self.find_places(candidates, held, verdicts);
@@ -163,6 +173,35 @@ impl PlaneIndex {
         skipped
     }
 
+    /// As [`Self::find_places`] and [`Self::read_sheet`] in one go, where the base is one sheet: a pass less.
+    fn by_one_sheet(
+        &self,
+        (segments, candidates): (&[u32], &[u32]),
+        (held, working): (&[u64], &mut Working),
+        found: &mut impl FnMut(u32),
+    ) -> u32 {
+        let [sheet] = self.base.sheets.as_slice() else { return 0 };
+        sheet.gather_and_combine(segments, working, Emission::Fastest);
+        let mut skipped = 0;
+        for &candidate in candidates {
+            if self.is_overridden(candidate) {
+                match self.programs_with(candidate).run(candidate, held) {
+                    None => skipped += 1,
+                    Some(true) => found(candidate),
+                    Some(false) => {}
+                }
+                continue;
+            }
+            let place = self.base.places.get(candidate as usize).copied().unwrap_or(UNKNOWN);
+            skipped += u32::from(place == UNKNOWN);
+            let holds = place < TRUE && working.is_set(place);
+            if holds && (!sheet.any_verify || self.base.programs.run(candidate, held) == Some(true)) {
+                found(candidate);
+            }
+        }
+        skipped
+    }
+
     /// Where each candidate's truth stands, or what it is for those that changed lately, whose programs are run; returns how
     /// many candidates are not in the index.
     fn find_places(&self, candidates: &[u32], held: &[u64], verdicts: &mut Vec<u32>) -> u32 {
@@ -195,9 +234,7 @@ impl PlaneIndex {
             if *verdict >= TRUE || *verdict as usize >> PLACE_BITS != place {
                 continue;
             }
-            let bit = *verdict as usize % (HALFWORDS * HALFWORD_BITS);
-            let halfword = working.planes.0.get(bit / HALFWORD_BITS).copied().unwrap_or_default();
-            let holds = halfword >> (bit % HALFWORD_BITS) & 1 == 1
+            let holds = working.is_set(*verdict)
                 && (!sheet.any_verify || self.base.programs.run(candidate, held) == Some(true));
             *verdict = if holds { TRUE } else { FALSE };
         }
@@ -205,6 +242,16 @@ impl PlaneIndex {
 
     fn is_overridden(&self, adgroup: u32) -> bool {
         self.recent.as_ref().is_some_and(|recent| recent.overrides(adgroup))
+    }
+}
+
+impl Working {
+    /// Whether the bit at a place is set in the planes of its sheet.
+    #[inline]
+    fn is_set(&self, place: u32) -> bool {
+        let bit = place as usize % (HALFWORDS * HALFWORD_BITS);
+        let halfword = self.planes.0.get(bit / HALFWORD_BITS).copied().unwrap_or_default();
+        halfword >> (bit % HALFWORD_BITS) & 1 == 1
     }
 }
 

@@ -74,7 +74,7 @@ impl Part {
         self.programs.heap_bytes() + self.places.capacity() * 4 + sheets
     }
 
-    fn any_verify(&self) -> bool {
+    pub(super) fn any_verify(&self) -> bool {
         self.sheets.iter().any(|sheet| sheet.any_verify)
     }
 }
