@@ -67,7 +67,7 @@ impl LocalServices {
     pub fn new(engine: &Engine, watch: Watch) -> Result<Self> {
         let shared = Shared::new(Policies::read(v1::FILE_DESCRIPTOR_SET)?, usize::MAX);
         shared.mount(engine);
-        let front = Front::new(Arc::clone(&shared), serve::standard_services(&shared)?, Door::InProcess);
+        let front = Front::new(Arc::clone(&shared), serve::health_service(&shared), Door::InProcess);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .max_blocking_threads(crate::grpc::WORK_THREADS)

@@ -162,15 +162,20 @@ impl std::fmt::Debug for Server {
     }
 }
 
+/// Health alone: in process nobody asks for descriptors, whose tables take a megabyte.
+pub(crate) fn health_service(shared: &Arc<Shared>) -> Routes {
+    Routes::new(HealthChecks::server(shared))
+}
+
 /// Health and reflection.
-pub(crate) fn standard_services(shared: &Arc<Shared>) -> Result<Routes> {
+fn standard_services(shared: &Arc<Shared>) -> Result<Routes> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(v1::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let failed = |error| Error::internal(format!("the descriptors cannot be served: {error}"));
-    Ok(Routes::new(HealthChecks::server(shared))
+    Ok(health_service(shared)
         .add_service(reflection().build_v1().map_err(failed)?)
         .add_service(reflection().build_v1alpha().map_err(failed)?))
 }

@@ -2,10 +2,10 @@
 //!
 //! Ids are given in order and never reused, so the columns only grow, in chunks that never move; readers go to them
 //! without a lock. Most identifiers are their own profile, so pointers exist only for blocks of 256 ids in which one is
-//! linked. A chunk is one large piece of memory, for the allocator rounds each piece up: with a piece of 16,384 ids for
-//! each column it took 25.4 bytes where 19 are used, with 32,768 ids in one piece 22.4. Costs: 19 bytes an identifier and
-//! what is rounded, a sixteenth of one for the pointers that do not exist, 4 for those that do; at most one unfilled chunk
-//! of 1.2 MB.
+//! linked. A chunk just fits into 512 KiB, a size of which the allocator rounds nothing up; of pieces that are larger it
+//! makes 64 KiB and more (65,536 ids in one took 22 bytes each where 19 are used), and of what is rounded all is resident
+//! where pages are huge. Costs: 19 bytes an identifier, a sixteenth of one for the pointers that do not exist, 4 for
+//! those that do; at most one unfilled chunk of half a megabyte.
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -17,11 +17,16 @@ use super::slab::{Slab, Spare};
 /// Identifiers whose columns lie together: 19 lines of memory.
 pub(super) const GROUP: usize = 1 << 6;
 /// Identifiers of one chunk.
-pub(super) const CHUNK: usize = 1 << 16;
+pub(super) const CHUNK: usize = 428 * GROUP;
+/// The piece of memory that a chunk fits into.
+const PIECE: usize = 512 << 10;
+const _: () = assert!(CHUNK / GROUP * size_of::<Group>() + 63 <= PIECE, "a chunk fits, wherever a line begins");
+const _: () = assert!(CHUNK.is_multiple_of(LINKED_BLOCK), "pointers of a block lie in one chunk");
+const _: () = assert!(SHELVES * SHELF * CHUNK > u32::MAX as usize, "there is a chunk for every id");
 /// Chunks of one shelf; shelves are made when their first chunk is.
-const SHELF: usize = 1 << 8;
+const SHELF: usize = 1 << 9;
 /// Shelves that can exist: all u32 ids.
-const SHELVES: usize = 1 << 8;
+const SHELVES: usize = 1 << 9;
 /// Identifiers whose pointers come into being together.
 const LINKED_BLOCK: usize = 1 << 8;
 

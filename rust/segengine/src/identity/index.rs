@@ -7,7 +7,8 @@
 //! is compared with the columns. So finding an id is one line of the table and one line of the digests, and a tag lets
 //! four in a hundred searches look at one digest more. The order of buckets is the order of digests, whatever their
 //! number: who inserts many digests in that order walks through a shard once. A shard is filled to seven eighths and
-//! then made anew aside, a fifth larger: 6.1 to 7.5 bytes an id, never twice the memory.
+//! then made anew aside, about a fifth larger and as large as the allocator's piece: 6.1 to 7.5 bytes an id with what is
+//! rounded up, never twice the memory.
 //!
 //! Readers take no lock: they load the set of shards once, for one search or for many, and go on in it. There is one
 //! writer, who stores the id before the tag. The layout is that of F14 and Swiss tables, the growth in proportion that
@@ -132,6 +133,14 @@ fn tag_of(halves: Halves) -> u8 {
     if tag == 0 { u8::MAX } else { tag }
 }
 
+/// As many buckets as fill up the piece of memory that the allocator would give for so many, where what is beyond them
+/// would be lost. Allocators give pieces of four, five, six or seven times a power of two; one bucket less leaves room
+/// to begin on a line of memory.
+fn fill_up(buckets: usize) -> usize {
+    let step = ((buckets + 1).next_power_of_two() / 8).max(1);
+    (buckets + 1).next_multiple_of(step) - 1
+}
+
 /// One shard.
 #[derive(Default)]
 pub(super) struct Shard {
@@ -141,10 +150,9 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// A shard with room for `ids`.
+    /// A shard with room for `ids`, and for as many more as the piece of memory has that holds it.
     fn with_room(ids: usize) -> Self {
-        // Ten ids for a bucket of twelve: five sixths full when `ids` are in, and then a little room.
-        let buckets = ids.div_ceil(10).max(1);
+        let buckets = fill_up((ids * 8).div_ceil(PLACES * 7).max(1));
         Self { buckets: (0..buckets).map(|_| Bucket::default()).collect(), length: AtomicU32::new(0) }
     }
 
@@ -307,6 +315,18 @@ mod tests {
             }
         }
         assert!(only > 0);
+    }
+
+    /// No shard is smaller than it must be, none is a quarter larger, and its bytes fit into an allocator's piece.
+    #[test]
+    fn shards_fill_up_their_memory() {
+        for ids in (1..20_000).step_by(7) {
+            let shard = Shard::with_room(ids);
+            let (buckets, needed) = (shard.buckets.len(), (ids * 8).div_ceil(PLACES * 7));
+            assert!(shard.fits(ids) && buckets <= needed + needed.next_power_of_two() / 4, "{ids} ids in {buckets}");
+            let leading = (buckets + 1) >> (buckets + 1).ilog2().saturating_sub(2);
+            assert_eq!((leading << (buckets + 1).ilog2().saturating_sub(2)), buckets + 1);
+        }
     }
 
     /// Marks stand at least where a byte equals, and the lowest mark is always right.

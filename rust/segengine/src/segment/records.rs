@@ -7,7 +7,7 @@
 //!
 //! Costs: 1.3 bytes a membership at 70 of 20,000 slots a profile (`coding`), 4 bytes a profile for the pages' heads, and
 //! what the allocator rounds up (about 7 %); four bytes a slot and a growing vector before took 4.7. Heads come in chunks
-//! of 262,144 profiles, made when first written.
+//! of 131,056 profiles, made when first written.
 //! Invariant 8 is kept by the callers in `memberships`; this file only knows numbers.
 
 mod coding;
@@ -20,10 +20,16 @@ use parking_lot::RwLock;
 use self::page::{PAGE, Page, Workspace};
 use super::transpose::Block;
 
-/// Pages of one chunk (262,144 profiles, 1 MiB of heads).
-const CHUNK_PAGES: usize = 1 << 14;
-/// Chunks that can exist.
-const CHUNKS: usize = 1 << 14;
+/// Pages of one chunk, whose heads just fit into 512 KiB, wherever a line begins: of larger pieces the allocator makes
+/// 64 KiB and more.
+const CHUNK_PAGES: usize = (1 << 13) - 1;
+const _: () = assert!(CHUNK_PAGES * size_of::<Locked>() + 63 <= 512 << 10, "a chunk fits into its piece");
+const _: () = assert!(SHELVES * SHELF * CHUNK_PAGES * PAGE > u32::MAX as usize, "there is a chunk for every profile");
+/// Chunks of one shelf; shelves are made when their first chunk is, since a table of all chunks would be 400 KB of every
+/// engine.
+const SHELF: usize = 1 << 8;
+/// Shelves that can exist: all u32 profiles.
+const SHELVES: usize = 1 << 8;
 /// Pages that a walk over all of them looks at in one go.
 const WALK: usize = 32;
 
@@ -58,14 +64,16 @@ impl PageBlock<'_> {
     }
 }
 
+type Shelf = Box<[OnceLock<Chunk>]>;
+
 /// All forward records.
 pub(super) struct RecordStore {
-    chunks: Box<[OnceLock<Chunk>]>,
+    shelves: Box<[OnceLock<Shelf>]>,
 }
 
 impl Default for RecordStore {
     fn default() -> Self {
-        Self { chunks: (0..CHUNKS).map(|_| OnceLock::new()).collect() }
+        Self { shelves: (0..SHELVES).map(|_| OnceLock::new()).collect() }
     }
 }
 
@@ -230,19 +238,23 @@ impl RecordStore {
 
     /// Calls `visit` with one small group of existing pages at a time.
     pub(super) fn for_each_page_block(&self, mut visit: impl FnMut(PageBlock<'_>)) {
-        for chunk in self.chunks.iter().filter_map(OnceLock::get) {
+        let shelves = self.shelves.iter().filter_map(OnceLock::get);
+        for chunk in shelves.flat_map(|shelf| shelf.iter().filter_map(OnceLock::get)) {
             chunk.chunks(WALK).for_each(|pages| visit(PageBlock(pages)));
         }
     }
 
     fn page(&self, page: usize) -> Option<&RwLock<Page>> {
-        self.chunks.get(page / CHUNK_PAGES)?.get()?.get(page % CHUNK_PAGES).map(|page| &page.0)
+        let chunk = page / CHUNK_PAGES;
+        let chunk = self.shelves.get(chunk / SHELF)?.get()?.get(chunk % SHELF)?.get()?;
+        chunk.get(page % CHUNK_PAGES).map(|page| &page.0)
     }
 
     #[expect(clippy::indexing_slicing, reason = "a page number comes from a u32 profile, for which every chunk exists")]
     fn page_or_create(&self, page: usize) -> &RwLock<Page> {
-        let chunk =
-            self.chunks[page / CHUNK_PAGES].get_or_init(|| (0..CHUNK_PAGES).map(|_| Locked::default()).collect());
+        let chunk = page / CHUNK_PAGES;
+        let shelf = self.shelves[chunk / SHELF].get_or_init(|| (0..SHELF).map(|_| OnceLock::new()).collect());
+        let chunk = shelf[chunk % SHELF].get_or_init(|| (0..CHUNK_PAGES).map(|_| Locked::default()).collect());
         &chunk[page % CHUNK_PAGES].0
     }
 }

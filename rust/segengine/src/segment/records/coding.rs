@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! record   nothing · or: u8 header · [u32 bytes of upper] · upper · lows
-//! header   bit 7: a low is two bytes, not one · bits 0-6: bytes of `upper`, or 127: they are told in the next four bytes
+//! header   bit 7: a low is two bytes, not one · bits 0-6: bytes of `upper`, or 127: they are told in the next four bytes,
+//!          or 0: a slot alone whose upper part is zero, so that its low is all there is to say
 //! upper    bit i + (slot i >> 8 or 16) is set for the i-th slot, from the lowest bit of the first byte on
 //! lows     the low byte (or two) of each slot, in their order
 //! ```
@@ -19,9 +20,15 @@ const WIDE: u8 = 0x80;
 /// The header's length that stands for four bytes of length.
 const LONG: u8 = 0x7F;
 
+/// What `upper` is where none is stored: one slot, of which the low is all.
+const ALONE: &[u8] = &[1];
+
 /// Bytes of `upper` for `count` slots up to `last` when `low_bits` of each lie apart.
 fn upper_bytes(count: usize, last: u32, low_bits: u32) -> usize {
-    (count + (last >> low_bits) as usize).div_ceil(8)
+    match (count, last >> low_bits) {
+        (1, 0) => 0,
+        (_, uppers) => (count + uppers as usize).div_ceil(8),
+    }
 }
 
 /// Appends the record of `slots`, which ascend and are distinct.
@@ -70,7 +77,7 @@ fn parts(record: &[u8]) -> Option<(bool, &[u8], &[u8])> {
         (bytes, rest) = (u32::from_le_bytes(*length) as usize, after);
     }
     let (upper, lows) = rest.split_at_checked(bytes)?;
-    Some((header & WIDE != 0, upper, lows))
+    Some((header & WIDE != 0, if bytes == 0 { ALONE } else { upper }, lows))
 }
 
 /// Calls `visit` with each 64 bits of `upper`, the last ones filled up with zeros.
@@ -164,7 +171,10 @@ mod tests {
     #[test]
     fn edges_are_decoded_and_cost_what_is_said() {
         assert_eq!(check(&BTreeSet::new(), 0), 0);
-        assert_eq!(check(&BTreeSet::from([0]), 3), 3);
+        assert_eq!(check(&BTreeSet::from([0]), 3), 2);
+        assert_eq!(check(&BTreeSet::from([255]), 7), 2);
+        assert_eq!(check(&BTreeSet::from([256]), 3), 3);
+        assert_eq!(check(&BTreeSet::from([20_000]), 1), 3);
         assert_eq!(check(&BTreeSet::from([100_000]), 3), 4);
         check(&BTreeSet::from([0, 255, 256, 65_535, 65_536, u32::MAX]), 1);
         check(&(0..5_000).collect(), 2);
