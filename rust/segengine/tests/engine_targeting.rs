@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use house::*;
 use segengine::ErrorKind::{AlreadyExists, InvalidInput, LimitExceeded, NotFound};
+use segengine::engine::SetQuery;
 use segengine::engine::management::{
     AdgroupChanges, AdgroupSettings, AdgroupSpec, AdgroupView, Mutation, NewAdgroup, NewName, NewSegment, PageRequest,
     SegmentChanges, Status, Targeting, Upsert, Upserted,
@@ -218,6 +219,36 @@ fn an_upsert_that_is_refused_anywhere_changes_nothing() {
     assert!(kind == NotFound && message.contains("acme/spring/abonnes"), "{message}");
     assert_eq!(house.seen(), without);
     assert_eq!(house.reopened().seen(), without);
+}
+
+/// One resolver of names under two rules: an adgroup uses the segments of its own advertiser, whoever writes it; a question
+/// may be about whatever the caller sees.
+#[test]
+fn an_adgroup_keeps_to_its_advertiser_and_a_question_to_what_is_seen() {
+    let house = House::furnished();
+    house.campaign("globex/fall").unwrap();
+    house.segment("globex/fall", "Strangers").unwrap();
+    house.fill("globex/fall", "Strangers", 0..9);
+    house.fill("acme/spring", "Clients actifs", 3..20);
+    let strangers = "globex/fall/strangers";
+    let nested = expression(&format!("abonnes | {strangers}"));
+    for written in [groups(&[strangers], &[]), groups(&["abonnes"], &[strangers]), nested] {
+        let (kind, _, message) = refused(house.adgroup("x", written));
+        assert!(kind == InvalidInput && message.contains("another advertiser"), "{message}");
+    }
+    let of_groups = |include: &[&str], exclude: &[&str]| {
+        let Targeting::Groups { include, exclude } = groups(include, exclude) else { unreachable!() };
+        SetQuery::Groups { parent: Some(parent("acme/spring")), include, exclude }
+    };
+    let text = format!("clients-actifs & {strangers}");
+    let of_text = SetQuery::Expression { parent: Some(parent("acme/spring")), text };
+    let queries = [of_groups(&[strangers], &[]), of_groups(&["Clients actifs"], &[strangers]), of_text];
+    let counted = queries.each_ref().map(|query| house.engine.count(&admin(), query).unwrap().0.profiles);
+    assert_eq!(counted, [9, 11, 6]);
+    for query in &queries {
+        assert_eq!(refused(house.engine.count(&console(1), query)).0, NotFound, "who does not see it is told nothing");
+    }
+    assert_eq!(refused(house.engine.count(&admin(), &of_groups(&["nobody"], &[]))).1, "include[0][0]");
 }
 
 #[test]

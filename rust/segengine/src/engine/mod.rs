@@ -40,6 +40,7 @@ mod phase;
 mod publisher;
 mod reach;
 mod replacing;
+mod resolving;
 mod seen;
 mod set_algebra;
 mod sets;

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use super::caller::{Action, Caller};
 use super::generation::{Generation, expression_of};
-use super::lookup::{self, Place};
+use super::lookup;
 use super::names::{AdgroupName, Parent, SegmentName};
+use super::resolving::{Reach, Resolver};
 use super::{Engine, Inner, set_algebra};
 use crate::bitmap::ProfileSet;
 use crate::catalog::Model;
 use crate::error::{Error, Result};
-use crate::expression::{Expression, text};
+use crate::expression::Expression;
 use crate::ids::{EngineId, GenerationNumber, LinkEpoch, Revision, SegmentNumber};
 use crate::limits;
 use crate::segment::memberships::{ProfileSets, VersionMembers};
@@ -275,29 +276,12 @@ fn expression_for(model: &Model, caller: &Caller, query: &SetQuery) -> Result<Op
         SetQuery::Segment(name) => Ok(Some(Expression::literal(lookup::segment(model, caller, name)?.number))),
         SetQuery::Adgroup(name) => expression_of(&lookup::adgroup(model, caller, name)?.targeting),
         SetQuery::Expression { parent, text } => {
-            let place = place_of(parent)?;
-            resolve(model, caller, place.as_ref(), text).map(Some)
+            Resolver::new(caller, place_of(parent)?, Reach::Visible).expression(model, text).map(Some)
         }
         SetQuery::Groups { parent, include, exclude } => {
-            let place = place_of(parent)?;
-            let number = |name: &String| {
-                lookup::segment_from(model, caller, place.as_ref(), &lookup::written_name(name))
-                    .map(|found| found.number)
-            };
-            let include = include.iter().map(|group| group.iter().map(number).collect()).collect::<Result<Vec<_>>>()?;
-            let exclude = exclude.iter().map(number).collect::<Result<Vec<_>>>()?;
-            let (include, exclude) = crate::expression::groups::check(&include, &exclude)?;
+            let mut resolver = Resolver::new(caller, place_of(parent)?, Reach::Visible);
+            let (include, exclude) = resolver.groups(model, include, exclude)?;
             crate::expression::groups::to_expression(&include, &exclude).map(Some)
         }
     }
-}
-
-/// Reads an expression and looks its names up in `place`.
-pub(super) fn resolve(
-    model: &Model,
-    caller: &Caller,
-    place: Option<&Place>,
-    text: &str,
-) -> Result<Expression<SegmentNumber>> {
-    text::parse(text)?.try_map(|name| lookup::segment_from(model, caller, place, name).map(|found| found.number))
 }

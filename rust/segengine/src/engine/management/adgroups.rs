@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::campaigns::of_parent;
 use super::choice::{Choice, NewName, choose, rename};
 use super::paging::{Page, PageRequest, page};
-use super::targeting::{Resolver, Targeting, shown};
+use super::targeting::{Targeting, resolved, resolver, shown};
 use super::warnings::{Warning, at_a_glance};
 use super::{Call, Effect, Mutation, check_etag, deleted_since, etag, set};
 use crate::catalog::{Adgroup, Kind, Model, Scope, Status, StoredTargeting};
@@ -135,7 +135,7 @@ impl Engine {
                 Choice::Existing(number) => return repeat(change, number).map(Effect::Nothing),
                 Choice::New { id, display_name } => (id, display_name),
             };
-            let resolved = Resolver::new(caller, place.clone()).resolve(change.model(), &new.settings.targeting)?;
+            let resolved = resolved(&mut resolver(caller, &place), change.model(), &new.settings.targeting)?;
             check_dates(new.settings.start, new.settings.end)?;
             let first = reserve_ids(change, 1)?;
             let name = NewRecord { number: AdgroupId(first), id, display_name };
@@ -345,7 +345,7 @@ fn changed(
     let at = (Scope::Campaign(before.campaign.0), Kind::Adgroup, generation::key(before.number));
     let renamed = changes.display_name.as_ref().map(|new| rename(model, at, &before.id, new)).transpose()?;
     set(&mut after.display_name, renamed.as_ref());
-    let resolve = |written| Resolver::new(caller, place.clone()).resolve(model, written);
+    let resolve = |written| resolved(&mut resolver(caller, place), model, written);
     let targeting = changes.targeting.as_ref().map(resolve).transpose()?;
     let mut other = set(&mut after.targeting, targeting.as_ref());
     other |= set(&mut after.status, changes.status.as_ref());

@@ -4,14 +4,13 @@
 //! made from the numbers again, so it always has the present names; an expression is printed with names that read back
 //! to the same segments in the same campaign. Cost: one look-up for each distinct name of a [`Resolver`].
 
-use hashbrown::HashMap;
-
 use crate::catalog::{Model, StoredTargeting};
 use crate::engine::caller::Caller;
 use crate::engine::generation::expression_of;
 use crate::engine::lookup::{self, Place};
-use crate::error::{Error, Result};
-use crate::expression::{Name, groups, stored, text};
+use crate::engine::resolving::{Reach, Resolver};
+use crate::error::Result;
+use crate::expression::{Name, stored, text};
 use crate::ids::SegmentNumber;
 
 /// Who may see an adgroup, as it is written; the default asks nothing: everybody.
@@ -34,76 +33,32 @@ impl Default for Targeting {
     }
 }
 
-/// Finds the segments of a campaign's targeting, remembering what it found.
-pub(super) struct Resolver {
-    caller: Caller,
-    place: Place,
-    known: HashMap<String, SegmentNumber>,
+/// Resolves and checks what was written.
+///
+/// # Errors
+/// `NotFound` for a name, `InvalidInput` for an empty include group, a segment both included and excluded, a segment of
+/// another advertiser or an unreadable expression, `LimitExceeded`; the field says which name or group.
+pub(super) fn resolved(resolver: &mut Resolver, model: &Model, written: &Targeting) -> Result<StoredTargeting> {
+    match written {
+        Targeting::Groups { include, exclude } if include.is_empty() && exclude.is_empty() => {
+            Ok(StoredTargeting::Groups { include: Vec::new(), exclude: Vec::new() })
+        }
+        Targeting::Groups { include, exclude } => {
+            let (include, exclude) = resolver.groups(model, include, exclude)?;
+            let checked = StoredTargeting::Groups { include, exclude };
+            expression_of(&checked)?;
+            Ok(checked)
+        }
+        Targeting::Expression(text) => {
+            let expression = resolver.expression(model, text)?;
+            Ok(StoredTargeting::Expression(stored::encode(&expression)))
+        }
+    }
 }
 
-impl Resolver {
-    /// A resolver of the names that `caller` writes in `place`.
-    pub(super) fn new(caller: &Caller, place: Place) -> Self {
-        Self { caller: *caller, place, known: HashMap::new() }
-    }
-
-    /// Resolves and checks a targeting.
-    ///
-    /// # Errors
-    /// `NotFound` for a name, `InvalidInput` for an empty include group, a segment both included and excluded, a segment
-    /// of another advertiser or an unreadable expression, `LimitExceeded`; the field says which name or group.
-    pub(super) fn resolve(&mut self, model: &Model, written: &Targeting) -> Result<StoredTargeting> {
-        match written {
-            Targeting::Groups { include, exclude } if include.is_empty() && exclude.is_empty() => {
-                Ok(StoredTargeting::Groups { include: Vec::new(), exclude: Vec::new() })
-            }
-            Targeting::Groups { include, exclude } => {
-                let mut numbers = Vec::with_capacity(include.len());
-                for (place, group) in include.iter().enumerate() {
-                    numbers.push(self.named(model, group, &format!("include[{place}]"))?);
-                }
-                let excluded = self.named(model, exclude, "exclude")?;
-                let (include, exclude) = groups::check(&numbers, &excluded)?;
-                let checked = StoredTargeting::Groups { include, exclude };
-                expression_of(&checked)?;
-                Ok(checked)
-            }
-            Targeting::Expression(text) => {
-                let expression = text::parse(text)?;
-                let expression = expression.try_map(|name| {
-                    self.segment(model, &name.to_string(), name).map_err(|error| error.field("expression"))
-                })?;
-                Ok(StoredTargeting::Expression(stored::encode(&expression)))
-            }
-        }
-    }
-
-    fn named(&mut self, model: &Model, names: &[String], field: &str) -> Result<Vec<SegmentNumber>> {
-        let mut numbers = Vec::with_capacity(names.len());
-        for (place, text) in names.iter().enumerate() {
-            let number = match self.known.get(text) {
-                Some(&number) => number,
-                None => self
-                    .segment(model, text, &lookup::written_name(text))
-                    .map_err(|error| error.field(format!("{field}[{place}]")))?,
-            };
-            numbers.push(number);
-        }
-        Ok(numbers)
-    }
-
-    fn segment(&mut self, model: &Model, key: &str, name: &Name) -> Result<SegmentNumber> {
-        if let Some(&number) = self.known.get(key) {
-            return Ok(number);
-        }
-        let segment = lookup::segment_from(model, &self.caller, Some(&self.place), name)?;
-        if segment.advertiser != self.place.advertiser.number {
-            let message = format!("segment {name} belongs to another advertiser than {}", self.place.name().short());
-            return Err(Error::invalid(message).hint("an adgroup can use the segments of its own advertiser only"));
-        }
-        self.known.insert(key.to_owned(), segment.number);
-        Ok(segment.number)
-    }
+/// A resolver of the names that `caller` writes in an adgroup of `place`.
+pub(super) fn resolver(caller: &Caller, place: &Place) -> Resolver {
+    Resolver::new(caller, Some(place.clone()), Reach::OwnAdvertiser)
 }
 
 /// A stored targeting with the present names, as it can be written in `place`.

@@ -12,13 +12,14 @@ use hashbrown::{HashMap, HashSet};
 use super::adgroups::{AdgroupSettings, NewRecord, check_dates, place_of, reserve_ids};
 use super::campaigns::of_parent;
 use super::choice::complete;
-use super::targeting::Resolver;
+use super::targeting::{resolved, resolver};
 use super::{Mutation, deleted_since};
 use crate::catalog::{Kind, Model, Scope, StoredTargeting};
 use crate::engine::caller::{Action, Caller};
 use crate::engine::lookup::Place;
 use crate::engine::names::CampaignName;
 use crate::engine::publisher::{Change, Written};
+use crate::engine::resolving::Resolver;
 use crate::engine::{Engine, lookup};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{AdgroupId, Revision, SegmentNumber};
@@ -90,7 +91,7 @@ impl Engine {
             engine: self.clone(),
             caller: *caller,
             campaign: campaign.clone(),
-            resolver: Resolver::new(caller, place.clone()),
+            resolver: resolver(caller, &place),
             place,
             model,
             prepared: Vec::new(),
@@ -136,7 +137,7 @@ impl Upsert {
 
     fn prepare(&mut self, mut spec: AdgroupSpec) -> Result<Prepared> {
         let (id, display_name) = complete(&spec.id, &spec.display_name)?;
-        let targeting = self.resolver.resolve(&self.model, &spec.settings.targeting)?;
+        let targeting = resolved(&mut self.resolver, &self.model, &spec.settings.targeting)?;
         check_dates(spec.settings.start, spec.settings.end)?;
         match &targeting {
             StoredTargeting::Groups { include, exclude } => {
