@@ -4,11 +4,11 @@ from __future__ import annotations
 
 # Each with the record that it is the median of.
 FIGURES: dict[str, tuple[float, str]] = {
-    "membership_bytes": (3.983, "x86_64-2-cores/memory-2026-11-26T032733.json"),
-    "identifier_bytes": (50.2, "x86_64-2-cores/memory-2026-11-26T032733.json"),
-    "unary_cpu_us": (7.852, "x86_64-2-cores/unary-2026-11-26T033230.json"),
-    "unary_p50_us": (32.8, "x86_64-2-cores/unary-2026-11-26T033230.json"),
-    "unary_p99_us": (4164, "x86_64-2-cores/unary-2026-11-26T033230.json"),
-    "batch_cpu_us": (1.057, "x86_64-2-cores/unary-2026-11-26T033230.json"),
+    "membership_bytes": (4.084, "x86_64-2-cores/memory-2026-11-26T062608.json"),
+    "identifier_bytes": (42.84, "x86_64-2-cores/memory-2026-11-26T062608.json"),
+    "unary_cpu_us": (7.481, "x86_64-2-cores/unary-2026-11-26T063045.json"),
+    "unary_p50_us": (35.8, "x86_64-2-cores/unary-2026-11-26T063045.json"),
+    "unary_p99_us": (3613, "x86_64-2-cores/unary-2026-11-26T063045.json"),
+    "batch_cpu_us": (0.8691, "x86_64-2-cores/unary-2026-11-26T063045.json"),
 }
 MACHINE = "2 cores of an AMD EPYC"
