@@ -32,6 +32,7 @@ MATCHING = {
     "pyroaring offset: match_ids": [130.0, 150.0, 140.0],
     "numpy slots: match_ids": [200.0, 200.0, 200.0],
     "ours: 50 candidates": [3.0, 3.0, 3.0],
+    "ours in Rust: 50 candidates": [1.5, 1.5, 1.5],
     "python sets: 50 candidates": [60.0, 60.0, 60.0],
     "a-tree: match all": [44_000.0, 44_000.0, 44_000.0],
 }
@@ -71,7 +72,8 @@ def test_a_bar_is_met_by_its_figure_alone():
 def test_a_wrong_answer_is_named_and_meets_nothing():
     """A side that differs from the oracle is marked WRONG with its count, in bars and peers."""
     page = table.page({"match-W1": record(MATCHING, {"ours": 3, "a-tree": 2})})
-    assert row(page, "50 candidates")[-1] == "WRONG: ours 3"
+    for what in ("50 candidates, through Python", "50 candidates, from Rust: identifier to ids"):
+        assert row(page, what)[-1] == "WRONG: ours 3"
     assert row(page, "the same beside a-tree")[-1] == "WRONG: ours 3 · WRONG: a-tree 2"
     assert "| WRONG (2 users) a-tree | match all | 44 ms |" in page
 
