@@ -112,7 +112,10 @@ async fn a_restart_under_calls_loses_none_without_a_status() {
                 Ok(answer) => assert_eq!(answer.into_inner().adgroups.len(), 3),
                 Err(status) => {
                     refused += 1;
-                    assert!(matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown), "{status:?}");
+                    // This client's library calls a stream internal that a goodbye without an error did not take any more.
+                    let is_late = status.code() == Code::Internal && format!("{status:?}").contains("NO_ERROR, Remote");
+                    let is_refused = matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown);
+                    assert!(is_late || is_refused, "{status:?}");
                 }
             }
         }
