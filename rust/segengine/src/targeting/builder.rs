@@ -88,7 +88,7 @@ impl<'a> Share<'a> {
         for form in self.forms.forms() {
             let outside = Slot::outside(self.arena.end());
             self.slots.push(match form.verify {
-                _ if form.never => Slot::never(),
+                _ if form.never => Slot::NEVER,
                 Some(expression) => {
                     self.arena.push_expression(expression);
                     outside

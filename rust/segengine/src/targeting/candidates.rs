@@ -161,7 +161,7 @@ impl PlaneIndex {
                 match self.programs_with(candidate).look(candidate, held) {
                     Looked::Absent => skipped += 1,
                     Looked::Judged(holds) => holding |= u64::from(holds) << place,
-                    Looked::Elsewhere => elsewhere |= 1 << place,
+                    Looked::Elsewhere(_) => elsewhere |= 1 << place,
                 }
             }
             for_each_bit(some, elsewhere, |place, candidate| {

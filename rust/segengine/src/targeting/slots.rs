@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! slot   15 segments of 16 bits · bits 0-14: the last lanes of groups · bit 15: the first group are excludes
-//!        or, with no last lane: where its program begins in the arena (two words), or that there is none
+//!        or, with no last lane: where its program begins in the arena (two words), or one of three answers
 //! ```
 //! The user's bit of each lane is looked up in all fifteen, needed or not. Which groups have a bit is then one addition: ones
 //! in all lanes of a group but the last carry into the last where any of them is held. A loop over lists, as [`super::program`] has
@@ -24,10 +24,12 @@ const LANES: usize = 15;
 const EVERY_LANE: u64 = (1 << LANES) - 1;
 /// In the last word: the first group are excludes.
 const EXCLUDES: u16 = 1 << LANES;
-/// A segment that nobody holds, in lanes that are not used.
-const NOBODY: u16 = u16::MAX;
-/// No program: the adgroup is not in the index.
+/// Stands in lanes that are not used, behind the last group: whoever holds such a segment changes nothing.
+const UNUSED: u16 = u16::MAX;
+/// Instead of where a program begins: the adgroup is not in the index, matches nobody, or everybody. The arena ends before.
 const ABSENT: u32 = u32::MAX;
+const NEVER: u32 = u32::MAX - 1;
+const ALWAYS: u32 = u32::MAX - 2;
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,10 @@ pub(super) struct Slot {
 impl Slot {
     /// Of an adgroup that is not in the index.
     pub(super) const ABSENT: Self = Self::outside(ABSENT);
+    /// Of an adgroup that matches nobody.
+    pub(super) const NEVER: Self = Self::outside(NEVER);
+    /// Of an adgroup that asks nothing.
+    const ALWAYS: Self = Self::outside(ALWAYS);
 
     /// Of a program that begins at `offset` of the arena.
     pub(super) const fn outside(offset: u32) -> Self {
@@ -52,30 +58,30 @@ impl Slot {
 
     /// Of an adgroup that needs one of each of `clauses` and none of `excludes`; nothing when they do not fit.
     pub(super) fn of<'l>(clauses: impl IntoIterator<Item = &'l [u32]>, excludes: &[u32]) -> Option<Self> {
-        let mut slot = Self { lanes: [NOBODY; LANES], ends: 0 };
+        let mut slot = Self { lanes: [UNUSED; LANES], ends: 0 };
         let mut lane = 0;
         if !excludes.is_empty() {
             slot.push_group(excludes, &mut lane)?;
             slot.ends |= EXCLUDES;
         }
+        let mut matches_nobody = false;
         for clause in clauses {
+            matches_nobody |= clause.is_empty();
             slot.push_group(clause, &mut lane)?;
         }
-        // Nothing is asked: nobody is excluded.
-        Some(if slot.ends == 0 { Self { ends: EXCLUDES | 1, ..slot } } else { slot })
-    }
-
-    /// Of an adgroup that matches nobody: a clause that nobody meets.
-    pub(super) const fn never() -> Self {
-        Self { lanes: [NOBODY; LANES], ends: 1 }
+        Some(match slot.ends {
+            _ if matches_nobody => Self::NEVER,
+            0 => Self::ALWAYS,
+            _ => slot,
+        })
     }
 
     fn push_group(&mut self, list: &[u32], lane: &mut usize) -> Option<()> {
         for &segment in list {
-            *self.lanes.get_mut(*lane)? = u16::try_from(segment).ok().filter(|&segment| segment != NOBODY)?;
+            *self.lanes.get_mut(*lane)? = u16::try_from(segment).ok().filter(|&segment| segment != UNUSED)?;
             *lane += 1;
         }
-        // A list of nothing takes a lane that nobody holds.
+        // So that there is a last lane to mark: a clause of nothing is met by nobody.
         *lane += usize::from(list.is_empty());
         self.ends |= 1_u16.checked_shl(u32::try_from(*lane).ok()? - 1).filter(|_| *lane <= LANES)?;
         Some(())
@@ -84,7 +90,7 @@ impl Slot {
     /// The same, where the arena is put behind `first` words of another.
     pub(super) fn moved(self, first: u32) -> Self {
         match self.offset() {
-            Some(offset) if offset != ABSENT => Self::outside(first + offset),
+            Some(offset) if offset < ALWAYS => Self::outside(first + offset),
             _ => self,
         }
     }
@@ -181,8 +187,8 @@ pub(super) enum Looked {
     Absent,
     /// Its truth.
     Judged(bool),
-    /// Its program is in the arena and was asked for.
-    Elsewhere,
+    /// Its program begins there in the arena, and was asked for.
+    Elsewhere(u32),
 }
 
 /// The programs of some adgroups, in slots and beside them.
@@ -219,21 +225,22 @@ impl Programs {
         match (slot.offset(), held.first_chunk()) {
             (None, Some(held)) => Looked::Judged(slot.run(held)),
             (Some(ABSENT), _) => Looked::Absent,
+            (Some(ALWAYS), _) => Looked::Judged(true),
+            // Lanes without room for their bits cannot be: `with_held` makes it.
+            (Some(NEVER), _) | (None, None) => Looked::Judged(false),
             (Some(offset), _) => {
                 self.arena.prefetch(offset);
-                Looked::Elsewhere
+                Looked::Elsewhere(offset)
             }
-            // `with_held` makes room for every number that a lane can have.
-            (None, None) => Looked::Judged(false),
         }
     }
 
     /// The truth of one adgroup, wherever its program is; nothing when it is not there.
     pub(super) fn run(&self, adgroup: u32, held: &[u64]) -> Option<bool> {
-        match (self.look(adgroup, held), self.slots.get(adgroup).offset()) {
-            (Looked::Judged(holds), _) => Some(holds),
-            (Looked::Elsewhere, Some(offset)) => Some(self.arena.run(offset, held)),
-            _ => None,
+        match self.look(adgroup, held) {
+            Looked::Absent => None,
+            Looked::Judged(holds) => Some(holds),
+            Looked::Elsewhere(offset) => Some(self.arena.run(offset, held)),
         }
     }
 
@@ -242,7 +249,8 @@ impl Programs {
         let slot = self.slots.get(adgroup);
         match slot.offset() {
             None => slot.run_many(holders),
-            Some(ABSENT) => 0,
+            Some(ABSENT | NEVER) => 0,
+            Some(ALWAYS) => u64::MAX,
             Some(offset) => self.arena.run_many(offset, holders),
         }
     }
@@ -265,6 +273,13 @@ mod tests {
         (prop::collection::vec(clause, 0..6), prop::collection::vec(segment(), 0..4))
     }
 
+    /// Adgroup 1 alone.
+    fn programs_of(slot: Slot) -> Programs {
+        let mut slots = Slots::sparse();
+        slots.set(1, slot);
+        Programs { slots, arena: Arena::default() }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
         #[test]
@@ -273,21 +288,25 @@ mod tests {
             let slot = Slot::of(clauses.iter().map(Vec::as_slice), &excludes);
             prop_assert_eq!(slot.is_some(), needed <= LANES);
             let Some(slot) = slot else { return Ok(()) };
+            let programs = programs_of(slot);
             let mut holders = vec![0_u64; 1 << 16];
+            // No list names it, and everybody holds it: that must not matter.
+            holders[usize::from(UNUSED)] = u64::MAX;
             let mut expected = 0;
             for (user, &bits) in users.iter().enumerate() {
                 let holds = |segment: u32| segment < 16 && bits >> segment & 1 == 1 || segment == 65_534 && bits >> 15 == 1;
                 let mut held = [0; NARROW_WORDS];
+                held[NARROW_WORDS - 1] |= 1 << 63;
                 for segment in (0..16).chain([65_534]).filter(|&segment| holds(segment)) {
                     held[segment as usize / 64] |= 1 << (segment % 64);
                     holders[segment as usize] |= 1 << user;
                 }
                 let any = |list: &[u32]| list.iter().any(|&segment| holds(segment));
                 let truth = clauses.iter().all(|clause| any(clause)) && !any(&excludes);
-                prop_assert_eq!(slot.run(&held), truth, "user {:b}", bits);
+                prop_assert_eq!(programs.run(1, &held), Some(truth), "user {:b}", bits);
                 expected |= u64::from(truth) << user;
             }
-            prop_assert_eq!(slot.run_many(&holders), expected);
+            prop_assert_eq!(programs.run_many(1, &holders), expected);
         }
     }
 
@@ -299,8 +318,16 @@ mod tests {
         }
         assert_eq!(Slot::ABSENT.moved(7), Slot::ABSENT);
         let everybody = Slot::of([], &[]).unwrap();
-        let held = [u64::MAX >> 1; NARROW_WORDS];
-        assert_eq!((everybody.moved(7), everybody.run(&held), Slot::never().run(&held)), (everybody, true, false));
+        for held in [[0; NARROW_WORDS], [u64::MAX; NARROW_WORDS]] {
+            for (slot, truth) in [(everybody, true), (Slot::NEVER, false)] {
+                assert_eq!(slot.moved(7), slot);
+                let programs = programs_of(slot);
+                assert_eq!(programs.run(1, &held), Some(truth));
+                assert_eq!(programs.run_many(1, &vec![u64::MAX; 1 << 16]), if truth { u64::MAX } else { 0 });
+                assert!(programs.knows(1) && !programs.knows(2));
+                assert_eq!(programs.run(2, &held), None);
+            }
+        }
         assert_eq!(Slot::of([&[65_535][..]], &[]), None);
         assert_eq!(Slot::of([&[70_000][..]], &[]), None);
     }
