@@ -111,28 +111,24 @@ impl PlaneIndex {
         let first = out.len();
         let runs_programs = way == Way::Programs || self.recent.is_some() || self.base.any_verify();
         let tested = if runs_programs { segments } else { &[] };
-        let skipped = with_held(held, tested, self.segments_end(), |held| match way {
-            Way::Programs => self.by_programs(candidates, held, &mut |candidate| {
-                if !ask(asked, candidate) {
-                    out.push(candidate);
-                }
-            }),
-            Way::Planes if self.base.sheets.len() == 1 => {
-                let working = working.get_or_insert_default();
-                self.by_one_sheet((segments, candidates), (held, working), &mut |candidate| {
-                    if !ask(asked, candidate) {
-                        out.push(candidate);
-                    }
-                })
+        let mut found = |candidate| {
+            if !ask(asked, candidate) {
+                out.push(candidate);
             }
+        };
+        let skipped = with_held(held, tested, self.segments_end(), |held| match way {
+            Way::Programs => self.by_programs(candidates, held, &mut found),
             Way::Planes => {
                 let working = working.get_or_insert_default();
+                if let [sheet] = self.base.sheets.as_slice() {
+                    return self.by_one_sheet(sheet, (segments, candidates), (held, working), &mut found);
+                }
                 let skipped = self.find_places(candidates, held, verdicts);
                 for place in 0..self.base.sheets.len() {
                     self.read_sheet(place, (segments, candidates), (held, working), verdicts);
                 }
                 let holding = candidates.iter().zip(verdicts.iter()).filter(|(_, verdict)| **verdict == TRUE);
-                out.extend(holding.map(|(candidate, _)| *candidate).filter(|&candidate| !ask(asked, candidate)));
+                holding.for_each(|(candidate, _)| found(*candidate));
                 skipped
             }
         });
@@ -176,51 +172,31 @@ impl PlaneIndex {
     /// As [`Self::find_places`] and [`Self::read_sheet`] in one go, where the base is one sheet: a pass less.
     fn by_one_sheet(
         &self,
+        sheet: &Sheet,
         (segments, candidates): (&[u32], &[u32]),
         (held, working): (&[u64], &mut Working),
         found: &mut impl FnMut(u32),
     ) -> u32 {
-        let [sheet] = self.base.sheets.as_slice() else { return 0 };
         sheet.gather_and_combine(segments, working, Emission::Fastest);
         let mut skipped = 0;
         for &candidate in candidates {
-            if self.is_overridden(candidate) {
-                match self.programs_with(candidate).run(candidate, held) {
-                    None => skipped += 1,
-                    Some(true) => found(candidate),
-                    Some(false) => {}
-                }
-                continue;
-            }
-            let place = self.base.places.get(candidate as usize).copied().unwrap_or(UNKNOWN);
+            let place = self.place_of(candidate, held);
             skipped += u32::from(place == UNKNOWN);
-            let holds = place < TRUE && working.is_set(place);
-            if holds && (!sheet.any_verify || self.base.programs.run(candidate, held) == Some(true)) {
+            if place == TRUE || place < TRUE && self.holds_at(place, (sheet, working), (candidate, held)) {
                 found(candidate);
             }
         }
         skipped
     }
 
-    /// Where each candidate's truth stands, or what it is for those that changed lately, whose programs are run; returns how
-    /// many candidates are not in the index.
+    /// Where each candidate's truth stands, or what it is; returns how many candidates are not in the index.
     fn find_places(&self, candidates: &[u32], held: &[u64], verdicts: &mut Vec<u32>) -> u32 {
         verdicts.clear();
-        verdicts.extend(candidates.iter().map(|&candidate| {
-            if !self.is_overridden(candidate) {
-                return self.base.places.get(candidate as usize).copied().unwrap_or(UNKNOWN);
-            }
-            match self.programs_with(candidate).run(candidate, held) {
-                None => UNKNOWN,
-                Some(true) => TRUE,
-                Some(false) => FALSE,
-            }
-        }));
+        verdicts.extend(candidates.iter().map(|&candidate| self.place_of(candidate, held)));
         u32::try_from(verdicts.iter().filter(|verdict| **verdict == UNKNOWN).count()).unwrap_or(u32::MAX)
     }
 
-    /// Looks the candidates of one sheet of the base up in its combined planes. The survivors of a sheet that verifies run
-    /// their program.
+    /// Looks the candidates of one sheet of the base up in its combined planes.
     fn read_sheet(
         &self,
         place: usize,
@@ -231,13 +207,30 @@ impl PlaneIndex {
         let Some(sheet) = self.base.sheets.get(place) else { return };
         sheet.gather_and_combine(segments, working, Emission::Fastest);
         for (&candidate, verdict) in candidates.iter().zip(verdicts) {
-            if *verdict >= TRUE || *verdict as usize >> PLACE_BITS != place {
-                continue;
+            if *verdict < TRUE && *verdict as usize >> PLACE_BITS == place {
+                let holds = self.holds_at(*verdict, (sheet, working), (candidate, held));
+                *verdict = if holds { TRUE } else { FALSE };
             }
-            let holds = working.is_set(*verdict)
-                && (!sheet.any_verify || self.base.programs.run(candidate, held) == Some(true));
-            *verdict = if holds { TRUE } else { FALSE };
         }
+    }
+
+    /// Where a candidate's truth stands, or what it is where it changed lately, for which its program is run.
+    #[inline]
+    fn place_of(&self, candidate: u32, held: &[u64]) -> u32 {
+        if !self.is_overridden(candidate) {
+            return self.base.places.get(candidate as usize).copied().unwrap_or(UNKNOWN);
+        }
+        match self.programs_with(candidate).run(candidate, held) {
+            None => UNKNOWN,
+            Some(true) => TRUE,
+            Some(false) => FALSE,
+        }
+    }
+
+    /// Whether the truth that stands at a place of a combined sheet is one; survivors of a sheet that verifies run their program.
+    #[inline]
+    fn holds_at(&self, place: u32, (sheet, working): (&Sheet, &Working), (candidate, held): (u32, &[u64])) -> bool {
+        working.is_set(place) && (!sheet.any_verify || self.base.programs.run(candidate, held) == Some(true))
     }
 
     fn is_overridden(&self, adgroup: u32) -> bool {
