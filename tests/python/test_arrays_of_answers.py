@@ -1,4 +1,4 @@
-"""A single match reads and locks arrays without numpy's ledger, a batch with it: both take and give the same arrays."""
+"""Arrays read and locked without numpy's ledger are as by the safe ways: ids in a list, and the answers of batches."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def test_a_match_reads_candidates_as_a_batch_does(engine, adgroups):
     for given in (ids, locked, ids[1:], ids[:0]):
         expected = engine.match_batch([KNOWN], candidates=given).adgroups
         assert engine.match(KNOWN, candidates=given).adgroups.tolist() == expected.tolist()
+        assert engine.match(KNOWN, candidates=given.tolist()).adgroups.tolist() == expected.tolist()
     for ask in (engine.match, lambda user, candidates: engine.match_batch([user], candidates=candidates)):
         with pytest.raises((TypeError, ValueError)):
             ask(KNOWN, candidates=ids.reshape(2, 2))

@@ -2,10 +2,10 @@
 //!
 //! The `numpy` crate writes down, under a lock and in two hash maps, which arrays Rust reads or writes at the moment, so
 //! that no two extensions that keep the ledger disagree. Python itself does not look at it. For a call that takes a
-//! microsecond that is a sixth of its time: 0.18 of 1.2 µs, measured with one warm candidate. A single match therefore
-//! reads its candidates and locks its answer without it. The safe twins are [`crate::arrays::borrow`] and
-//! [`crate::arrays::read_only`], which batches go through; `tests/python/test_arrays_of_answers.py` holds both to the same
-//! arrays and answers.
+//! microsecond that is a sixth of its time: 0.18 of 1.2 µs, measured with one warm candidate. Ids are therefore read, and
+//! the answer of a single match locked, without it. The safe twins are ids in a list, which are read one by one, and
+//! [`crate::arrays::read_only`], by which batches answer; `tests/python/test_arrays_of_answers.py` holds each pair to the
+//! same arrays and answers.
 #![expect(unsafe_code, reason = "the safe calls keep a ledger; the gain above is recorded")]
 
 use numpy::npyffi::{_PyArray_GET_ITEM_DATA, NPY_ARRAY_WRITEABLE};

@@ -16,7 +16,7 @@
 //!   mispredicted seventy of its ends, which cost nearly half of all: 3.0 µs instead of 1.7. The last chunk of a segment is filled
 //!   up with masks of no bit, 8 % more postings; chunks of eight need half of that and are 0.4 µs slower, of four 0.8.
 //!
-//! Clearing and gathering then take 1.9 µs, combining and emitting 1.4 µs by AVX-512 ([`super::unsafe_vector`]). What did not
+//! Clearing and gathering then take 1.9 µs, combining and emitting 1.5 µs by AVX-512 ([`super::unsafe_vector`]). What did not
 //! pay: skipping zero words (the branch costs more than the work), a cursor over runs by conditional moves instead of the
 //! list (5 % slower), masks of a whole block where a segment has several postings in it (an eighth of all postings are in
 //! blocks with four or more), and full-length bit rows for the most listed segments (24 segments deserve one before rows are
@@ -264,14 +264,14 @@ impl Sheet {
 /// Appends to `answer`, as postings of rows, what of one bucket has all planes set, no exclude bit, and is not dead;
 /// returns how many adgroups that are.
 fn pack(bucket: &Bucket, planes: &mut [u16], dead: &[u16], emission: Emission, answer: &mut Vec<u32>) -> usize {
-    // At most 2¹⁶.
-    let first = u32::try_from(bucket.first_row / HALFWORD_BITS).unwrap_or(u32::MAX);
     if emission == Emission::Fastest
         && let Some(matching) = unsafe_vector::pack(bucket, planes, dead, answer)
     {
         return matching;
     }
     combine(bucket, planes, dead);
+    // At most 2¹⁶.
+    let first = u32::try_from(bucket.first_row / HALFWORD_BITS).unwrap_or(u32::MAX);
     let mut matching = 0;
     for (&mask, place) in planes.iter().take(bucket.blocks * BLOCK).zip(first..) {
         if mask != 0 {

@@ -5,7 +5,7 @@
 //! is left as postings of its halfwords that are not zero (`vpcompressd` packs them, 0.4 µs), then the ids of each one's
 //! sixteen rows are packed by its mask (`vpcompressd` again, 1.1 µs). Nothing in it branches on what the user holds, not even on
 //! how many ids are few enough for half a register, which cost 0.3 µs. Packing row numbers by `vpcompressb` and looking their ids up
-//! took 2.4 µs; the compiler turns such a look-up into `vpgatherqq`. Asked at run time; a processor without AVX-512 takes the twin in
+//! took 2.4 µs; the compiler turns such a look-up into `vpgatherqd`. Asked at run time; a processor without AVX-512 takes the twin in
 //! [`super::sheet`], and a test holds both to the same answers. All the code of this project that the compiler cannot check
 //! for memory safety in the matcher is in this file.
 #![expect(unsafe_code, reason = "prefetch and vector stores have no safe form; the gain above is recorded")]
@@ -34,6 +34,7 @@ pub(super) fn pack(bucket: &Bucket, planes: &[u16], dead: &[u16], answer: &mut V
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vpopcntdq")
+        && is_x86_feature_detected!("popcnt")
         && planes.len() >= bucket.halfwords()
         && bucket.exclude_blocks <= bucket.blocks
     {
@@ -77,9 +78,9 @@ pub(super) fn combine(bucket: &Bucket, planes: &mut [u16]) -> bool {
 }
 
 /// # Safety
-/// As for [`emit_avx512`].
+/// The processor has AVX-512 F and BW; `planes` has the bucket's halfwords, and the exclude plane is no longer than a plane.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn combine_all_avx512(bucket: &Bucket, planes: &mut [u16]) {
     for block in 0..bucket.blocks {
         // SAFETY: the caller's promise, for a block of the bucket; the store stays inside the first plane.
@@ -168,9 +169,9 @@ unsafe fn unpack_avx512(answer: &[u32], adgroups: &[Sixteen], out: &mut Vec<u32>
 /// One block of a bucket: the rows all of whose planes are set, whose exclude bit is not, and that are not dead.
 ///
 /// # Safety
-/// As for [`emit_avx512`]; `block` is one of the bucket's.
+/// As for [`combine_all_avx512`]; `block` is one of the bucket's.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn combine_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], block: usize) -> core::arch::x86_64::__m512i {
     use core::arch::x86_64::{_mm512_and_si512, _mm512_andnot_si512, _mm512_loadu_si512};
 
