@@ -356,6 +356,42 @@ OPERATORS = (
         ORACLE,
         "--test=index_oracle",
     ),
+    Defect(
+        120,
+        "what a part of an OR excludes is not doubted",
+        "expression/normal.rs",
+        "all.extend(part.excludes.iter().filter(|_| and_excludes));",
+        "all.extend(part.excludes.iter().filter(|_| and_excludes && part.clauses.is_empty()));",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        121,
+        "the doubted are not asked",
+        "targeting/sheet.rs",
+        "programs.keep(out, first, held);",
+        "programs.keep(out, out.len().max(first), held);",
+        ORACLE,
+        "--test=index_oracle",
+    ),
+    Defect(
+        122,
+        "the sure are those with a doubt in vectors",
+        "targeting/unsafe_vector.rs",
+        "which == Survivors::Sure {",
+        "which == Survivors::Doubted {",
+        TWINS,
+        "--lib",
+    ),
+    Defect(
+        123,
+        "a clause follows from a longer one",
+        "expression/normal.rs",
+        "shorter.iter().all(|segment| clause.binary_search(segment).is_ok())",
+        "clause.iter().any(|segment| shorter.binary_search(segment).is_ok())",
+        ORACLE,
+        "--test=index_oracle",
+    ),
 )
 
 # Some need a second replacement.

@@ -1,5 +1,5 @@
-//! Match-all and candidate lists on workload W1, each user asked in turn: what the index costs without identity,
-//! records and transport.
+//! Match-all and candidate lists on workload W1, and match-all on W6 (nested adgroups), each user asked in turn: what the
+//! index costs without identity, records and transport.
 //!
 //! The workload is that of `benches/workload.py` with a generator of this file: 20,000 segments of which a user has
 //! rank r with probability min(0.30, c·(r+10)^−0.8), mean 70; 100,000 adgroups of 1/2/3/4 include groups
@@ -76,6 +76,29 @@ fn adgroup(random: &mut Random, numbers: &[u32]) -> Expression<SegmentNumber> {
     groups::to_expression(&include, &exclude).unwrap()
 }
 
+/// An adgroup of W6: one in ten nested (depth 4 at most, a NOT at a quarter of the nodes), one in twenty of excludes alone.
+fn adgroup_of_w6(random: &mut Random, numbers: &[u32]) -> Expression<SegmentNumber> {
+    match random.unit() {
+        share if share < 0.10 => nested(random, numbers, 4),
+        share if share < 0.15 => groups::to_expression(&[], &list(random, numbers, 3.0, 30)).unwrap(),
+        _ => adgroup(random, numbers),
+    }
+}
+
+fn nested(random: &mut Random, numbers: &[u32], depth: usize) -> Expression<SegmentNumber> {
+    if depth == 0 || random.unit() < 0.35 {
+        let rank = (SEGMENTS as f64 * random.unit().powi(2)) as usize;
+        return Expression::literal(SegmentNumber(numbers[rank]));
+    }
+    let kind = random.below(4);
+    let mut operands = |count| (0..count).map(|_| nested(random, numbers, depth - 1)).collect::<Vec<_>>();
+    match kind {
+        0 => Expression::not(operands(1).remove(0)).unwrap(),
+        1 => Expression::and(operands(3)).unwrap(),
+        _ => Expression::or(operands(3)).unwrap(),
+    }
+}
+
 fn users(random: &mut Random, numbers: &[u32]) -> Vec<Vec<u32>> {
     let weights: Vec<f64> = (0..SEGMENTS).map(|rank| (rank as f64 + 10.0).powf(-0.8)).collect();
     let scale = 70.0 / weights.iter().sum::<f64>();
@@ -147,11 +170,27 @@ fn matching(criterion: &mut Criterion) {
         });
     });
     let changed: Vec<_> = entries().take(PlaneIndex::RECENT).map(|(id, when)| (id, Some(Rule::When(when)))).collect();
+    nested_adgroups(criterion, (&mut random, &numbers), &users);
     let mut slow = criterion.benchmark_group("w1");
     slow.sample_size(10);
     slow.bench_function("build_100k_adgroups", |bencher| bencher.iter(|| PlaneIndex::build(entries())));
     slow.bench_function("revise_1024_recent", |bencher| bencher.iter(|| index.revised(&changed)));
     slow.finish();
+}
+
+/// Match-all on W6.
+fn nested_adgroups(criterion: &mut Criterion, (random, numbers): (&mut Random, &[u32]), users: &[Vec<u32>]) {
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    let of_w6: Vec<_> = (0..ADGROUPS).map(|_| adgroup_of_w6(random, numbers)).collect();
+    let nested = PlaneIndex::build(of_w6.iter().zip(1..).map(|(expression, id)| (AdgroupId(id), expression)));
+    let mut turn = users.iter().cycle();
+    criterion.bench_function("w6/match_all", |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            nested.match_all(black_box(turn.next().unwrap()), &mut scratch, &mut out);
+            out.len()
+        });
+    });
 }
 
 criterion_group!(benches, matching);

@@ -1,63 +1,114 @@
-//! What must hold for an expression to hold: clauses and excludes, exact where the form allows it.
+//! What must hold for an expression to hold: clauses and excludes, and who must be asked more.
 //!
 //! The index wants every adgroup as an AND of OR-clauses of positive literals minus one OR of excludes. Most are exactly
 //! that. For the others a *necessary* form is derived: each node gives the clauses that must hold for it to be true and
-//! those that must hold for it to be false; an AND keeps all of its parts', an OR of parts keeps one clause that joins
-//! the smallest of each, or nothing when some part demands none. Whoever passes the relaxed form is then asked the
-//! whole expression. Each literal is used at most once per polarity, so the form is never longer than the expression.
+//! those that must hold for it to be false; an AND keeps all of its parts'. An OR of parts multiplies their clauses out
+//! (`(a & b) | c` is `(a | c) & (b | c)`), and takes what its parts exclude as not held: `a | !b` demands nothing. So the
+//! form comes with *doubts*, the segments whose holders it may let pass wrongly; for everybody else it is the whole truth.
+//! Hardly anybody holds the few segments that one adgroup doubts, so hardly anybody is asked the whole expression.
+//! Where multiplying out would make more than [`CLAUSES`] clauses, an OR keeps one that joins the smallest of each part,
+//! and everybody is doubted.
 
 use super::tree::Expression;
 use crate::ids::SegmentNumber;
 
-/// Clauses that must each hold one literal, excludes of which none may hold, and whether that is the whole truth.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Clauses up to which an OR of ANDs is multiplied out: twice what the index takes, which then has its choice of the shortest.
+const CLAUSES: usize = 16;
+/// Clauses that multiplying out may make before those that say nothing new are taken away.
+const PRODUCTS: usize = 64;
+/// Literals that two sides which are multiplied out may have together.
+const LITERALS: usize = 256;
+
+/// Clauses that must each hold one literal, excludes of which none may hold, and for whom that is not the whole truth.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Necessary {
     /// Each must have at least one of its segments held; sorted, distinct.
     pub clauses: Vec<Vec<u32>>,
     /// None of these may be held; sorted, distinct.
     pub excludes: Vec<u32>,
-    /// Whether clauses and excludes together are equivalent to the expression.
-    pub exact: bool,
+    /// Whoever passes and holds one of these must be asked the whole expression, and nobody else; sorted, distinct.
+    /// Without this list, whoever passes must.
+    pub doubts: Option<Vec<u32>>,
+}
+
+impl Default for Necessary {
+    /// Nothing is known: everybody passes and is asked.
+    fn default() -> Self {
+        Self { clauses: Vec::new(), excludes: Vec::new(), doubts: None }
+    }
 }
 
 impl Necessary {
     fn clause(segments: Vec<u32>) -> Self {
-        Self { clauses: vec![segments], excludes: Vec::new(), exact: true }
+        Self { clauses: vec![segments], excludes: Vec::new(), doubts: Some(Vec::new()) }
     }
 
     fn exclude(segment: u32) -> Self {
-        Self { clauses: Vec::new(), excludes: vec![segment], exact: true }
+        Self { clauses: Vec::new(), excludes: vec![segment], doubts: Some(Vec::new()) }
+    }
+
+    /// Whether clauses and excludes together are equivalent to the expression.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.doubts.as_ref().is_some_and(Vec::is_empty)
     }
 
     fn and(parts: Vec<Self>) -> Self {
-        let mut all = Self { exact: true, ..Self::default() };
+        let mut all = Self { doubts: Self::all_doubts(&parts, false), ..Self::default() };
         for part in parts {
             all.clauses.extend(part.clauses);
             all.excludes.extend(part.excludes);
-            all.exact &= part.exact;
         }
         all
     }
 
     fn or(parts: Vec<Self>) -> Self {
-        let exact = parts.iter().all(|part| part.exact && part.excludes.is_empty() && part.clauses.len() == 1);
-        let mut joined = Vec::new();
-        for part in parts {
-            match part.clauses.into_iter().min_by_key(Vec::len) {
-                Some(smallest) => joined.extend(smallest),
-                None => return Self::default(),
+        let doubts = Self::all_doubts(&parts, true);
+        if parts.iter().any(|part| part.clauses.is_empty()) {
+            return Self { doubts, ..Self::default() };
+        }
+        let (singles, several): (Vec<_>, Vec<_>) =
+            parts.into_iter().map(|part| part.clauses).partition(|clauses| clauses.len() == 1);
+        let single: Vec<u32> = singles.into_iter().flatten().flatten().collect();
+        let first = if single.is_empty() { None } else { Some(vec![single.clone()]) };
+        let out = several.iter().try_fold(first, |out, clauses| match out {
+            None => Some(Some(clauses.clone())),
+            Some(out) => multiplied_out(&out, clauses).map(Some),
+        });
+        match out {
+            Some(clauses) => Self { clauses: clauses.unwrap_or_default(), excludes: Vec::new(), doubts },
+            None => {
+                let smallest = several.iter().filter_map(|clauses| clauses.iter().min_by_key(|clause| clause.len()));
+                let smallest = smallest.flatten().copied();
+                Self { clauses: vec![single.into_iter().chain(smallest).collect()], ..Self::default() }
             }
         }
-        Self { clauses: vec![joined], excludes: Vec::new(), exact }
+    }
+
+    /// What some parts doubt, and what they exclude where that is taken as not held.
+    fn all_doubts(parts: &[Self], and_excludes: bool) -> Option<Vec<u32>> {
+        let mut all = Vec::new();
+        for part in parts {
+            all.extend(part.doubts.as_ref()?);
+            all.extend(part.excludes.iter().filter(|_| and_excludes));
+        }
+        Some(all)
     }
 
     fn tidy(mut self) -> Self {
-        for list in self.clauses.iter_mut().chain([&mut self.excludes]) {
+        for list in self.clauses.iter_mut().chain([&mut self.excludes]).chain(&mut self.doubts) {
             list.sort_unstable();
             list.dedup();
         }
         self.clauses.sort_unstable();
         self.clauses.dedup();
+        if self.clauses.len() <= PRODUCTS {
+            absorb(&mut self.clauses);
+        }
+        // Whoever holds an exclude does not pass.
+        if let Some(doubts) = &mut self.doubts {
+            doubts.retain(|segment| self.excludes.binary_search(segment).is_err());
+        }
         self
     }
 
@@ -66,6 +117,36 @@ impl Necessary {
     pub fn is_contradictory(&self) -> bool {
         self.clauses.iter().any(|clause| clause.iter().all(|segment| self.excludes.binary_search(segment).is_ok()))
     }
+}
+
+/// The clauses of an OR of two ANDs of clauses, unless they are too many or too long.
+fn multiplied_out(one: &[Vec<u32>], other: &[Vec<u32>]) -> Option<Vec<Vec<u32>>> {
+    let literals: usize = one.iter().chain(other).map(Vec::len).sum();
+    if one.len() * other.len() > PRODUCTS || literals > LITERALS {
+        return None;
+    }
+    let join = |clause: &Vec<u32>, more: &Vec<u32>| {
+        let mut joined = [clause.as_slice(), more].concat();
+        joined.sort_unstable();
+        joined.dedup();
+        joined
+    };
+    let mut clauses = one.iter().flat_map(|clause| other.iter().map(move |more| join(clause, more))).collect();
+    absorb(&mut clauses);
+    (clauses.len() <= CLAUSES).then_some(clauses)
+}
+
+/// Takes away the clauses that follow from another; all are sorted and distinct in themselves.
+fn absorb(clauses: &mut Vec<Vec<u32>>) {
+    clauses.sort_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
+    let mut kept: Vec<Vec<u32>> = Vec::with_capacity(clauses.len());
+    for clause in clauses.drain(..) {
+        let follows = |shorter: &Vec<u32>| shorter.iter().all(|segment| clause.binary_search(segment).is_ok());
+        if !kept.iter().any(follows) {
+            kept.push(clause);
+        }
+    }
+    *clauses = kept;
 }
 
 /// The necessary form of an expression.
@@ -100,7 +181,7 @@ pub fn is_contradictory(expression: &Expression<SegmentNumber>) -> bool {
     let mut distinct: Vec<SegmentNumber> = expression.literals().copied().collect();
     distinct.sort_unstable();
     distinct.dedup();
-    if form.exact || distinct.len() > EXHAUSTIVE_LITERALS {
+    if form.is_exact() || distinct.len() > EXHAUSTIVE_LITERALS {
         return false;
     }
     (0u32..1 << distinct.len()).all(|held| {
@@ -122,7 +203,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_form_is_necessary_and_exact_where_it_says_so(tree in any_tree(8)) {
+        fn the_form_is_necessary_and_the_whole_truth_where_it_says_so(tree in any_tree(8)) {
             let tree = tree.try_map(|number| Ok(SegmentNumber(*number))).unwrap();
             let form = necessary(&tree);
             let mut ever = false;
@@ -130,7 +211,9 @@ mod tests {
                 let truth = tree.evaluate(|literal| held >> literal.0 & 1 == 1);
                 ever |= truth;
                 prop_assert!(passes(&form, held) || !truth, "{form:?} refuses {held:b}");
-                prop_assert!(!form.exact || passes(&form, held) == truth, "{form:?} is not exact at {held:b}");
+                let doubted = form.doubts.as_ref().is_none_or(|doubts| doubts.iter().any(|doubt| held >> doubt & 1 == 1));
+                prop_assert!(doubted || passes(&form, held) == truth, "{form:?} is not the whole truth at {held:b}");
+                prop_assert!(!form.is_exact() || passes(&form, held) == truth, "{form:?} is not exact at {held:b}");
             }
             prop_assert_eq!(is_contradictory(&tree), !ever);
         }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::forms::Forms;
+use super::forms::{Forms, Verify};
 use super::postings::post;
 use super::prepare::{Ready, Rule};
 use super::program::Arena;
@@ -20,8 +20,10 @@ use crate::limits;
 /// with more clauses the shortest are indexed and the whole is verified.
 pub(super) const MAXIMUM_PLANES: usize = 8;
 
-/// Bits that may be lost to the last blocks of planes: for each number of clauses, verified or not, a block a plane.
-const PADDING: usize = (MAXIMUM_PLANES + 1) * 2 * (MAXIMUM_PLANES + 1) * BLOCK_BITS;
+/// Planes of one bucket at most, that of excludes and that of doubts included.
+const ALL_PLANES: usize = MAXIMUM_PLANES + 2;
+/// Bits that may be lost to the last blocks of planes: for each number of clauses and each way to verify, a block a plane.
+const PADDING: usize = (MAXIMUM_PLANES + 1) * 3 * ALL_PLANES * BLOCK_BITS;
 /// Bits of a sheet.
 const SHEET_BITS: usize = HALFWORDS * HALFWORD_BITS;
 
@@ -29,7 +31,7 @@ const SHEET_BITS: usize = HALFWORDS * HALFWORD_BITS;
 const MANY: usize = 8_192;
 /// Adgroups of a share, at most: shares stay whole, so that a sheet has little room left that no share fits into.
 const SHARE: usize = 32_768;
-const _: () = assert!(SHARE * (MAXIMUM_PLANES + 1) + PADDING <= SHEET_BITS, "a share fits into a sheet");
+const _: () = assert!(SHARE * ALL_PLANES + PADDING <= SHEET_BITS, "a share fits into a sheet");
 
 /// Does two things, at once where that pays.
 pub(super) fn both<A: Send, B>(at_once: bool, aside: impl FnOnce() -> A + Send, here: impl FnOnce() -> B) -> (A, B) {
@@ -87,7 +89,7 @@ impl<'a> Share<'a> {
         self.slots.reserve_exact(self.forms.forms().len());
         for form in self.forms.forms() {
             let outside = Slot::outside(self.arena.end());
-            self.slots.push(match form.verify {
+            self.slots.push(match form.whole {
                 _ if form.never => Slot::NEVER,
                 Some(expression) => {
                     self.arena.push_expression(expression);
@@ -108,7 +110,7 @@ impl<'a> Share<'a> {
     /// Bits that the adgroups need in a sheet.
     fn bits(&self) -> usize {
         let some = self.forms.forms().iter().filter(|form| !form.never);
-        some.map(|form| bucket_key(form).0.max(1) + 1).sum()
+        some.map(|form| bucket_key(form).0.max(1) + 2).sum()
     }
 }
 
@@ -239,7 +241,7 @@ fn lay_out(sheet: &mut Sheet, keys: &[BucketKey], sorted: &[SortedRows<'_, '_>])
         let mut next = || Sixteen(std::array::from_fn(|_| adgroups.next().unwrap_or_default()));
         sheet.adgroups.extend((0..bucket.blocks * BLOCK).map(|_| next()));
         sheet.halfwords += bucket.halfwords();
-        sheet.any_verify |= verify;
+        sheet.any_verify |= verify != Verify::Nobody;
         sheet.buckets.push(bucket);
     }
 }

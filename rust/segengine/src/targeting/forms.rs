@@ -9,15 +9,28 @@ use crate::expression::normal::{is_contradictory, necessary};
 use crate::expression::{Expression, Node};
 use crate::ids::SegmentNumber;
 
-/// The form of one adgroup: `clauses` lists, then one of excludes.
+/// Whom a form may let pass wrongly, so that their whole expression is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verify {
+    /// Nobody: the form is exact.
+    Nobody,
+    /// Who holds one of the segments that the form doubts.
+    Doubted,
+    /// Whoever passes.
+    Everybody,
+}
+
+/// The form of one adgroup: `clauses` lists, then one of excludes, then one of doubts where there are any.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form<'a> {
     /// The adgroup.
     pub(super) adgroup: u32,
     /// Nobody can match it.
     pub(super) never: bool,
-    /// The whole expression, where the form is necessary only.
-    pub(super) verify: Option<&'a Expression<SegmentNumber>>,
+    /// Who is asked the whole expression.
+    pub(super) verify: Verify,
+    /// The whole expression, where the form is not exact.
+    pub(super) whole: Option<&'a Expression<SegmentNumber>>,
     first_list: usize,
     clauses: usize,
 }
@@ -60,7 +73,7 @@ impl<'a> Forms<'a> {
             Rule::Everybody => {
                 let first_list = self.ends.len();
                 self.push_list(std::iter::empty());
-                self.finish(adgroup, first_list, None);
+                self.finish(adgroup, first_list, (Verify::Nobody, None));
             }
             Rule::When(expression) => self.push_expression(adgroup, expression, None),
             Rule::WhenReady(expression) => self.push_expression(adgroup, expression, Some(ready)),
@@ -80,7 +93,7 @@ impl<'a> Forms<'a> {
             self.push_list(pieces.iter().filter(|piece| !piece.positive).flat_map(literals));
             self.pieces = pieces;
             self.note_segments(first_segment);
-            self.finish(adgroup, first_list, None);
+            self.finish(adgroup, first_list, (Verify::Nobody, None));
             // What is negated here is what is excluded.
             if let Some(ready) = ready
                 && let Some(mut form) = self.found.pop()
@@ -100,7 +113,18 @@ impl<'a> Forms<'a> {
             let form = necessary(expression);
             form.clauses.iter().for_each(|clause| self.push_list(clause.iter().copied()));
             self.push_list(form.excludes.iter().copied());
-            self.finish(adgroup, first_list, (!form.exact).then_some(expression));
+            self.finish(
+                adgroup,
+                first_list,
+                match &form.doubts {
+                    Some(doubts) if doubts.is_empty() => (Verify::Nobody, None),
+                    Some(_) => (Verify::Doubted, Some(expression)),
+                    None => (Verify::Everybody, Some(expression)),
+                },
+            );
+            if let Some(doubts) = form.doubts.filter(|doubts| !doubts.is_empty()) {
+                self.push_list(doubts.into_iter());
+            }
         }
     }
 
@@ -112,7 +136,8 @@ impl<'a> Forms<'a> {
 
     /// An adgroup that matches nobody.
     fn push_never(&mut self, adgroup: u32) {
-        self.found.push(Form { adgroup, never: true, verify: None, first_list: self.ends.len(), clauses: 0 });
+        let (verify, whole, first_list) = (Verify::Nobody, None, self.ends.len());
+        self.found.push(Form { adgroup, never: true, verify, whole, first_list, clauses: 0 });
     }
 
     fn push_list(&mut self, segments: impl Iterator<Item = u32>) {
@@ -129,9 +154,14 @@ impl<'a> Forms<'a> {
     }
 
     /// A clause wholly inside the excludes makes the adgroup match nobody.
-    fn finish(&mut self, adgroup: u32, first_list: usize, verify: Option<&'a Expression<SegmentNumber>>) {
+    fn finish(
+        &mut self,
+        adgroup: u32,
+        first_list: usize,
+        (verify, whole): (Verify, Option<&'a Expression<SegmentNumber>>),
+    ) {
         let clauses = self.ends.len() - first_list - 1;
-        let form = Form { adgroup, never: false, verify, first_list, clauses };
+        let form = Form { adgroup, never: false, verify, whole, first_list, clauses };
         let excludes = self.excludes(&form);
         let excluded = |clause: &[u32]| clause.iter().all(|segment| excludes.binary_search(segment).is_ok());
         let never = !excludes.is_empty() && self.clauses(&form).any(excluded);
@@ -157,6 +187,11 @@ impl<'a> Forms<'a> {
     /// None of these may be held.
     pub(super) fn excludes(&self, form: &Form<'_>) -> &[u32] {
         self.list(form.first_list + form.clauses)
+    }
+
+    /// Who passes and holds one of these is asked the whole expression.
+    pub(super) fn doubts(&self, form: &Form<'_>) -> &[u32] {
+        if form.verify == Verify::Doubted { self.list(form.first_list + form.clauses + 1) } else { &[] }
     }
 }
 

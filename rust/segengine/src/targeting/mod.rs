@@ -24,8 +24,11 @@
 //! Nothing is counted, every step is a linear walk over memory that stays in the first and second cache, and the time is that
 //! of the user's postings: sub-linear in adgroups as long as most name segments that the user does not hold.
 //!
-//! * *Nested expressions* are relaxed to clauses that are necessary (a literal under a NOT becomes true); what passes runs its
-//!   whole program (`program`), which is exact. An adgroup of excludes alone starts as matching.
+//! * *Nested expressions* become clauses that are necessary: an OR of ANDs is multiplied out, what a part of an OR negates is
+//!   taken as not held. Who holds one of the few segments of which that is taken (the adgroup *doubts* them; they have a plane
+//!   of their own) runs the whole program (`program`), and so does everybody where multiplying out would make too much. Of
+//!   10,000 nested adgroups at W6 some 500 of 5,300 that pass are asked, and match-all takes 17-20 µs; when all were asked,
+//!   82. An adgroup of excludes alone starts as matching.
 //! * *Equal lists*, as a campaign's adgroups share them, need no table of shared clauses: they make equal sort keys, so their
 //!   rows lie together and one posting speaks for all of them.
 //! * *Context segments* are more of the user's segments. Attribute tests, when they come, are literals of numbers that no

@@ -204,13 +204,11 @@ impl PlaneIndex {
         with_held(held, tested, bits, |held| {
             for (place, sheet) in self.base.sheets.iter().enumerate() {
                 let dead = recent.and_then(|recent| recent.dead.get(place)).map_or(&[][..], Vec::as_slice);
-                let judge = |adgroup| self.base.programs.run(adgroup, held) == Some(true);
-                sheet.match_all(segments, working, dead, emission, (judge, out));
+                sheet.match_all(segments, working, dead, emission, ((&self.base.programs, held), out));
             }
             if let Some(recent) = recent {
-                let judge = |adgroup| recent.part.programs.run(adgroup, held) == Some(true);
                 for sheet in &recent.part.sheets {
-                    sheet.match_all(segments, working, &[], emission, (judge, out));
+                    sheet.match_all(segments, working, &[], emission, ((&recent.part.programs, held), out));
                 }
             }
         });

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::builder::both;
+use super::forms::Verify;
 use super::rows::SortedRows;
 use super::sheet::{BLOCK_BITS, Bucket, CHUNK, Chunk, HALFWORD_BITS, Sheet};
 use super::unsafe_vector::prefetch_lines;
@@ -84,6 +85,10 @@ fn runs<'r, 'a>(buckets: &[Bucket], rows: &'r [SortedRows<'r, 'a>]) -> Vec<Run<'
         };
         runs.extend((0..bucket.planes).map(|plane| run(plane, plane, rows.len())));
         runs.push(run(bucket.planes, bucket.planes.max(1), rows.with_excludes));
+        if bucket.verify == Verify::Doubted {
+            let doubts = run(bucket.planes + 1, bucket.planes.max(1), rows.len());
+            runs.push(Run { first_bit: doubts.first_bit + bucket.exclude_blocks * BLOCK_BITS, ..doubts });
+        }
     }
     runs
 }

@@ -15,24 +15,27 @@
 use std::collections::BTreeMap;
 
 use super::builder::MAXIMUM_PLANES;
-use super::forms::{Form, Forms};
+use super::forms::{Form, Forms, Verify};
 
 /// Bits of a packed pair that tell the plane.
 const PLANE_BITS: u32 = 4;
 /// The plane of excludes in a packed pair.
 const EXCLUDES: u32 = (1 << PLANE_BITS) - 1;
+/// The plane of doubts in a packed pair.
+const DOUBTS: u32 = EXCLUDES - 1;
+const _: () = assert!(MAXIMUM_PLANES <= DOUBTS as usize, "every plane has a number of its own");
 /// No pair; its upper bit is free, as that of every pair is.
 const NO_PAIR: u32 = u32::MAX >> 1;
 /// Set in the keys of rows without excludes.
 const WITHOUT_EXCLUDES: u128 = 1 << 127;
 
-/// Planes and whether survivors are verified: adgroups that share both share a bucket.
-pub(super) type BucketKey = (usize, bool);
+/// Planes and whose survival is verified: adgroups that share both share a bucket.
+pub(super) type BucketKey = (usize, Verify);
 
 /// The bucket that an adgroup belongs to.
 pub(super) fn bucket_key(form: &Form<'_>) -> BucketKey {
     let clauses = form.clause_count();
-    (clauses.min(MAXIMUM_PLANES), form.verify.is_some() || clauses > MAXIMUM_PLANES)
+    if clauses > MAXIMUM_PLANES { (MAXIMUM_PLANES, Verify::Everybody) } else { (clauses, form.verify) }
 }
 
 /// Segments by how many lists name them: 0 is the most listed.
@@ -45,7 +48,7 @@ pub(super) struct Ranks {
 /// Adds the literals of `forms` to the counts of their segments.
 pub(super) fn count(counts: &mut [u32], forms: &Forms<'_>) {
     for form in forms.forms().iter().filter(|form| !form.never) {
-        for list in forms.clauses(form).chain([forms.excludes(form)]) {
+        for list in forms.clauses(form).chain([forms.excludes(form), forms.doubts(form)]) {
             for &segment in list {
                 if let Some(count) = counts.get_mut(segment as usize) {
                     *count += 1;
@@ -90,7 +93,7 @@ impl Ranks {
 pub(super) struct BucketRows<'a> {
     keys: Vec<u128>,
     adgroups: Vec<u32>,
-    /// For each row the list of each plane, then its excludes.
+    /// For each row the list of each plane, then its excludes, then its doubts where the bucket has them.
     lists: Vec<&'a [u32]>,
 }
 
@@ -116,7 +119,8 @@ pub(super) fn rows<'a>(forms: &'a Forms<'_>, ranks: &Ranks) -> Rows<'a> {
             chosen.truncate(MAXIMUM_PLANES);
         }
         chosen.sort_by_key(|(best, _)| *best);
-        let bucket = rows.entry(bucket_key(form)).or_default();
+        let key = bucket_key(form);
+        let bucket = rows.entry(key).or_default();
         let mut first = [NO_PAIR; 4];
         for ((_, list), plane) in chosen.iter().zip(0..) {
             list.iter().for_each(|&segment| insert(&mut first, ranks.of_segment(segment) << PLANE_BITS | plane));
@@ -127,6 +131,11 @@ pub(super) fn rows<'a>(forms: &'a Forms<'_>, ranks: &Ranks) -> Rows<'a> {
             insert(&mut first, ranks.of_segment(segment) << PLANE_BITS | EXCLUDES);
         }
         bucket.lists.push(excludes);
+        if key.1 == Verify::Doubted {
+            let doubts = forms.doubts(form);
+            doubts.iter().for_each(|&segment| insert(&mut first, ranks.of_segment(segment) << PLANE_BITS | DOUBTS));
+            bucket.lists.push(doubts);
+        }
         let key = first.iter().fold(0, |key, &pair| key << 32 | u128::from(pair));
         bucket.keys.push(if excludes.is_empty() { key | WITHOUT_EXCLUDES } else { key });
         bucket.adgroups.push(form.adgroup);
@@ -169,7 +178,8 @@ impl<'r, 'a> SortedRows<'r, 'a> {
             sorted.extend(share.keys.iter().zip(places).map(|(key, place)| (upper(*key), place)));
         }
         sorted.sort_unstable();
-        let mut rows = Self { shares, order: Vec::new(), stride: planes + 1, with_excludes: 0 };
+        let stride = planes + 1 + usize::from(verify == Verify::Doubted);
+        let mut rows = Self { shares, order: Vec::new(), stride, with_excludes: 0 };
         for equal in sorted.chunk_by_mut(|left, right| left.0 == right.0).filter(|equal| equal.len() > 1) {
             equal.sort_by_key(|(_, place)| rows.key(*place));
         }
@@ -200,7 +210,7 @@ impl<'r, 'a> SortedRows<'r, 'a> {
         })
     }
 
-    /// What a row asks in a plane; the excludes come after the planes.
+    /// What a row asks in a plane; the excludes come after the planes, and the doubts after them.
     #[inline]
     pub(super) fn list(&self, row: usize, plane: usize) -> &'a [u32] {
         let Some((share, row)) = self.order.get(row).map(|&place| self.find(place)) else { return &[] };

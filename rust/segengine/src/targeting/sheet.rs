@@ -25,6 +25,8 @@
 //! Source: bit-sliced evaluation of conjunctions is O'Neil and Quass, "Improved query performance with variant indexes"
 //! (SIGMOD 1997), applied to the conjunction sizes of Whang et al., "Indexing Boolean expressions" (VLDB 2009).
 
+use super::forms::Verify;
+use super::slots::Programs;
 use super::unsafe_vector;
 
 /// Halfwords that one sheet may have: what a 16-bit index reaches.
@@ -66,13 +68,14 @@ impl Default for Box<Planes> {
 
 /// Adgroups with the same number of clauses.
 ///
-/// Its blocks are `planes` runs of `blocks`, then `exclude_blocks` for the first rows, those with excludes.
+/// Its blocks are `planes` runs of `blocks`, then `exclude_blocks` for the first rows, those with excludes, then the *doubt
+/// plane* of all rows, where only the doubted are verified.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bucket {
     /// Clauses of each adgroup; 0 for those that start as matching.
     pub(super) planes: usize,
-    /// Whether the clauses are necessary only, so that survivors run their program.
-    pub(super) verify: bool,
+    /// Which survivors run their program, because the clauses are necessary only.
+    pub(super) verify: Verify,
     /// First row; a multiple of [`BLOCK_BITS`].
     pub(super) first_row: usize,
     /// Adgroups.
@@ -88,7 +91,18 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Halfwords of the bucket; one without planes still has a run, which starts as all matching.
     pub(super) fn halfwords(&self) -> usize {
-        (self.blocks * self.planes.max(1) + self.exclude_blocks) * BLOCK
+        let doubt_blocks = if self.verify == Verify::Doubted { self.blocks } else { 0 };
+        (self.blocks * self.planes.max(1) + self.exclude_blocks + doubt_blocks) * BLOCK
+    }
+
+    /// First halfword of the plane of excludes, as counted from the bucket's first.
+    pub(super) fn excludes(&self) -> usize {
+        self.blocks * self.planes.max(1) * BLOCK
+    }
+
+    /// First halfword of the doubt plane, as counted from the bucket's first.
+    pub(super) fn doubts(&self) -> usize {
+        self.excludes() + self.exclude_blocks * BLOCK
     }
 
     /// Sets the rows of a bucket without planes: they match unless excluded.
@@ -115,6 +129,8 @@ pub(super) struct Working {
     chunks: Vec<u32>,
     /// The rows that match, as postings: (sixteen rows, mask).
     answer: Vec<u32>,
+    /// The rows that match if their program says so.
+    doubted: Vec<u32>,
 }
 
 /// A sheet: rows, planes and postings.
@@ -131,6 +147,16 @@ pub(super) struct Sheet {
     pub(super) halfwords: usize,
     /// Whether any bucket verifies its survivors.
     pub(super) any_verify: bool,
+}
+
+/// Some of the rows of a bucket that pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Survivors {
+    All,
+    /// Those without a bit in the doubt plane, which the bucket has.
+    Sure,
+    /// Those with one.
+    Doubted,
 }
 
 /// Which code turns planes into ids.
@@ -150,42 +176,41 @@ impl Sheet {
     }
 
     /// Appends every adgroup of the sheet that matches and whose row is not in `dead` (one bit a row, or empty).
-    /// Those of a bucket that verifies are asked of `judge`.
+    /// Those that must be verified are asked of `programs`.
     pub(super) fn match_all(
         &self,
         segments: &[u32],
         working: &mut Working,
         dead: &[u16],
         emission: Emission,
-        (judge, out): (impl Fn(u32) -> bool, &mut Vec<u32>),
+        ((programs, held), out): ((&Programs, &[u64]), &mut Vec<u32>),
     ) {
         self.gather(segments, working);
-        let Working { planes, answer, .. } = working;
+        let Working { planes, answer, doubted, .. } = working;
         answer.clear();
+        doubted.clear();
         let mut matching = 0;
         for bucket in &self.buckets {
             let Some(planes) = planes.0.get_mut(bucket.base..bucket.base + bucket.halfwords()) else { return };
             bucket.start(planes);
             let dead = dead.get(bucket.first_row / HALFWORD_BITS..).unwrap_or_default();
-            matching += pack(bucket, planes, dead, emission, answer);
+            let mut pack = |which, rows| matching += pack((bucket, which), planes, dead, emission, rows);
+            match bucket.verify {
+                Verify::Nobody => pack(Survivors::All, answer),
+                Verify::Everybody => pack(Survivors::All, doubted),
+                Verify::Doubted => {
+                    pack(Survivors::Sure, answer);
+                    pack(Survivors::Doubted, doubted);
+                }
+            }
         }
         // What is handed over later should hold no more than it needs; a store of sixteen may reach beyond.
         out.reserve(matching + HALFWORD_BITS);
-        let mut first = out.len();
-        if !self.any_verify {
-            return self.unpack(answer, emission, out);
-        }
-        let mut rest = answer.as_slice();
-        for bucket in &self.buckets {
-            let end = bucket.first_row / HALFWORD_BITS + bucket.blocks * BLOCK;
-            let is_before = |posting: &u32| ((posting & u32::from(u16::MAX)) as usize) < end;
-            let (some, others) = rest.split_at(rest.partition_point(is_before));
-            rest = others;
-            self.unpack(some, emission, out);
-            if bucket.verify {
-                keep(out, first, &judge);
-            }
-            first = out.len();
+        self.unpack(answer, emission, out);
+        if !doubted.is_empty() {
+            let first = out.len();
+            self.unpack(doubted, emission, out);
+            programs.keep(out, first, held);
         }
     }
 
@@ -261,19 +286,32 @@ impl Sheet {
     }
 }
 
-/// Appends to `answer`, as postings of rows, what of one bucket has all planes set, no exclude bit, and is not dead;
-/// returns how many adgroups that are.
-fn pack(bucket: &Bucket, planes: &mut [u16], dead: &[u16], emission: Emission, answer: &mut Vec<u32>) -> usize {
+/// Appends to `answer`, as postings of rows, what of one bucket has all planes set, no exclude bit, is not dead, and is among
+/// those that are asked for; returns how many adgroups that are.
+fn pack(
+    (bucket, which): (&Bucket, Survivors),
+    planes: &mut [u16],
+    dead: &[u16],
+    emission: Emission,
+    answer: &mut Vec<u32>,
+) -> usize {
     if emission == Emission::Fastest
-        && let Some(matching) = unsafe_vector::pack(bucket, planes, dead, answer)
+        && let Some(matching) = unsafe_vector::pack((bucket, which), planes, dead, answer)
     {
         return matching;
     }
+    // What was combined before stays as it is.
     combine(bucket, planes, dead);
+    let doubts = planes.get(bucket.doubts()..).unwrap_or_default().iter().copied().chain(std::iter::repeat(0));
     // At most 2¹⁶.
     let first = u32::try_from(bucket.first_row / HALFWORD_BITS).unwrap_or(u32::MAX);
     let mut matching = 0;
-    for (&mask, place) in planes.iter().take(bucket.blocks * BLOCK).zip(first..) {
+    for ((&mask, doubted), place) in planes.iter().take(bucket.blocks * BLOCK).zip(doubts).zip(first..) {
+        let mask = match which {
+            Survivors::All => mask,
+            Survivors::Sure => mask & !doubted,
+            Survivors::Doubted => mask & doubted,
+        };
         if mask != 0 {
             answer.push(place | u32::from(mask) << 16);
             matching += mask.count_ones() as usize;
@@ -285,23 +323,11 @@ fn pack(bucket: &Bucket, planes: &mut [u16], dead: &[u16], emission: Emission, a
 /// Leaves in the bucket's first plane the rows that match.
 fn combine(bucket: &Bucket, planes: &mut [u16], dead: &[u16]) {
     let (first, rest) = planes.split_at_mut(bucket.blocks * BLOCK);
-    let (planes, excludes) = rest.split_at(first.len() * bucket.planes.saturating_sub(1));
+    let (planes, rest) = rest.split_at(first.len() * bucket.planes.saturating_sub(1));
+    let excludes = rest.iter().take(bucket.exclude_blocks * BLOCK);
     for plane in planes.chunks_exact(first.len().max(1)) {
         first.iter_mut().zip(plane).for_each(|(halfword, plane)| *halfword &= plane);
     }
     first.iter_mut().zip(excludes).for_each(|(halfword, excluded)| *halfword &= !excluded);
     first.iter_mut().zip(dead).for_each(|(halfword, dead)| *halfword &= !dead);
-}
-
-/// Keeps those from `first` on that `judge` holds for, in their order.
-fn keep(out: &mut Vec<u32>, first: usize, judge: impl Fn(u32) -> bool) {
-    let mut kept = first;
-    for place in first..out.len() {
-        let Some(&adgroup) = out.get(place) else { break };
-        if let Some(entry) = out.get_mut(kept).filter(|_| judge(adgroup)) {
-            *entry = adgroup;
-            kept += 1;
-        }
-    }
-    out.truncate(kept);
 }

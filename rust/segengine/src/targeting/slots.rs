@@ -30,6 +30,8 @@ const UNUSED: u16 = u16::MAX;
 const ABSENT: u32 = u32::MAX;
 const NEVER: u32 = u32::MAX - 1;
 const ALWAYS: u32 = u32::MAX - 2;
+/// How many adgroups ahead programs are asked for, and twice as many the slots that say where they are.
+const AHEAD: usize = 6;
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,6 +244,26 @@ impl Programs {
             Looked::Judged(holds) => Some(holds),
             Looked::Elsewhere(offset) => Some(self.arena.run(offset, held)),
         }
+    }
+
+    /// Keeps those of `adgroups` from `first` on that hold for a user whose segments are the bits of `held`, in their order.
+    /// Slots and programs are asked for ahead.
+    pub(super) fn keep(&self, adgroups: &mut Vec<u32>, first: usize, held: &[u64]) {
+        let mut kept = first;
+        for place in first..adgroups.len() {
+            if let Some(&later) = adgroups.get(place + 2 * AHEAD) {
+                self.prefetch(later);
+            }
+            if let Some(offset) = adgroups.get(place + AHEAD).and_then(|&soon| self.slots.get(soon).offset()) {
+                self.arena.prefetch(offset);
+            }
+            let Some(&adgroup) = adgroups.get(place) else { break };
+            if let Some(entry) = adgroups.get_mut(kept).filter(|_| self.run(adgroup, held) == Some(true)) {
+                *entry = adgroup;
+                kept += 1;
+            }
+        }
+        adgroups.truncate(kept);
     }
 
     /// The users for whom one adgroup holds; `holders` has for each segment those that hold it.

@@ -1,8 +1,11 @@
 //! The vector code and its portable twin answer alike, on sheets with full, sparse and dead rows, and when one sheet is
 //! not enough; so do both ways of judging candidates. Two threads build what one does.
 
+use std::collections::BTreeSet;
+
 use super::builder::Shares;
 use super::candidates::Way;
+use super::forms::Verify;
 use super::index::Scratch;
 use super::prepare::{Readiness, Rule, readiness};
 use super::sheet::Emission;
@@ -28,7 +31,23 @@ impl Random {
         list
     }
 
+    /// Nested: of some the form is exact, of some doubted, of some (an OR of wide ANDs) necessary only.
+    fn nested(&mut self, segments: u64, depth: u64) -> Expression<SegmentNumber> {
+        if depth == 0 || self.below(5) == 0 {
+            return Expression::literal(SegmentNumber(self.below(segments) as u32));
+        }
+        let count = 2 + self.below(2) * self.below(4);
+        match self.below(3) {
+            0 => Expression::not(self.nested(segments, depth - 1)).unwrap(),
+            1 => Expression::and((0..count).map(|_| self.nested(segments, depth - 1)).collect()).unwrap(),
+            _ => Expression::or((0..count).map(|_| self.nested(segments, depth - 1)).collect()).unwrap(),
+        }
+    }
+
     fn expression(&mut self, segments: u64) -> Expression<SegmentNumber> {
+        if self.below(3) == 0 {
+            return self.nested(segments, 4);
+        }
         let mut include: Vec<_> = (0..self.below(12).min(9)).map(|_| self.list(segments)).collect();
         let exclude = if self.below(2) == 0 { self.list(segments + 9) } else { Vec::new() };
         if include.is_empty() && exclude.is_empty() {
@@ -47,11 +66,16 @@ fn by(index: &PlaneIndex, user: &[u32], emission: Emission) -> Vec<u32> {
 
 #[test]
 fn vectors_and_their_twin_answer_alike() {
-    let mut random = Random(11);
-    for (adgroups, segments) in [(1, 2), (40, 3), (600, 4), (5_000, 30)] {
+    let mut random = Random(13);
+    for (adgroups, segments) in [(3, 2), (40, 3), (600, 4), (5_000, 30)] {
         let expressions: Vec<_> = (0..adgroups).map(|_| random.expression(segments)).collect();
         let entries = || expressions.iter().zip(1..).map(|(expression, id)| (AdgroupId(id), Rule::When(expression)));
         let whole = PlaneIndex::build(entries());
+        if adgroups >= 600 {
+            let ways: BTreeSet<Verify> =
+                whole.base.sheets.iter().flat_map(|sheet| &sheet.buckets).map(|bucket| bucket.verify).collect();
+            assert_eq!(ways.len(), 3, "{adgroups} adgroups are verified in {ways:?}");
+        }
         let changed: Vec<_> =
             entries().filter(|(id, _)| id.0 % 3 == 0).map(|(id, rule)| (id, (id.0 % 2 == 0).then_some(rule))).collect();
         let mut answers = 0;

@@ -10,7 +10,8 @@
 //! for memory safety in the matcher is in this file.
 #![expect(unsafe_code, reason = "prefetch and vector stores have no safe form; the gain above is recorded")]
 
-use super::sheet::{BLOCK, Bucket, HALFWORD_BITS, Sixteen};
+use super::forms::Verify;
+use super::sheet::{BLOCK, Bucket, HALFWORD_BITS, Sixteen, Survivors};
 
 /// Asks for `LINES` cache lines of `slice` from the element at `index` on; no more than a hint, and never a fault.
 #[inline]
@@ -30,16 +31,22 @@ pub(super) fn prefetch_lines<const LINES: usize, T>(slice: &[T], index: usize) {
 ///
 /// `planes` are the bucket's, `dead` one bit a row (or too short to speak of a block).
 #[inline]
-pub(super) fn pack(bucket: &Bucket, planes: &[u16], dead: &[u16], answer: &mut Vec<u32>) -> Option<usize> {
+pub(super) fn pack(
+    (bucket, which): (&Bucket, Survivors),
+    planes: &[u16],
+    dead: &[u16],
+    answer: &mut Vec<u32>,
+) -> Option<usize> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vpopcntdq")
         && is_x86_feature_detected!("popcnt")
         && planes.len() >= bucket.halfwords()
         && bucket.exclude_blocks <= bucket.blocks
+        && (which == Survivors::All || bucket.verify == Verify::Doubted)
     {
-        // SAFETY: the features were asked for and the bounds checked.
-        return Some(unsafe { pack_avx512(bucket, planes, dead, answer) });
+        // SAFETY: the features were asked for and the bounds checked; a bucket that verifies the doubted has their plane.
+        return Some(unsafe { pack_avx512((bucket, which), planes, dead, answer) });
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (bucket, planes, dead, answer, BLOCK);
@@ -92,15 +99,21 @@ unsafe fn combine_all_avx512(bucket: &Bucket, planes: &mut [u16]) {
 }
 
 /// # Safety
-/// The processor has AVX-512 F, BW and VPOPCNTDQ; `planes` has the bucket's halfwords, and the exclude plane is no longer
-/// than a plane.
+/// The processor has AVX-512 F, BW and VPOPCNTDQ; `planes` has the bucket's halfwords, the exclude plane is no longer
+/// than a plane, and there is a doubt plane unless all survivors are asked for.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vpopcntdq,popcnt")]
-unsafe fn pack_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], answer: &mut Vec<u32>) -> usize {
+unsafe fn pack_avx512(
+    (bucket, which): (&Bucket, Survivors),
+    planes: &[u16],
+    dead: &[u16],
+    answer: &mut Vec<u32>,
+) -> usize {
     use core::arch::x86_64::{
-        _mm512_add_epi32, _mm512_add_epi64, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64,
-        _mm512_maskz_compress_epi32, _mm512_or_si512, _mm512_popcnt_epi64, _mm512_reduce_add_epi64, _mm512_set1_epi32,
-        _mm512_setr_epi32, _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_test_epi16_mask,
+        _mm512_add_epi32, _mm512_add_epi64, _mm512_and_si512, _mm512_andnot_si512, _mm512_castsi512_si256,
+        _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_maskz_compress_epi32,
+        _mm512_or_si512, _mm512_popcnt_epi64, _mm512_reduce_add_epi64, _mm512_set1_epi32, _mm512_setr_epi32,
+        _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_si512, _mm512_test_epi16_mask,
     };
 
     // Each store writes sixteen postings, however few of them count: room for all and one store more.
@@ -113,7 +126,16 @@ unsafe fn pack_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], answer: &mu
     let mut place = i32::try_from(bucket.first_row / HALFWORD_BITS).unwrap_or_default();
     for block in 0..bucket.blocks {
         // SAFETY: the caller's promise, for a block of the bucket.
-        let matching = unsafe { combine_avx512(bucket, planes, dead, block) };
+        let mut matching = unsafe { combine_avx512(bucket, planes, dead, block) };
+        if which != Survivors::All {
+            // SAFETY: the bucket's doubt plane has so many blocks.
+            let doubted = unsafe { _mm512_loadu_si512(planes.as_ptr().add(bucket.doubts() + block * BLOCK).cast()) };
+            matching = if which == Survivors::Sure {
+                _mm512_andnot_si512(doubted, matching)
+            } else {
+                _mm512_and_si512(doubted, matching)
+            };
+        }
         bits = _mm512_add_epi64(bits, _mm512_popcnt_epi64(matching));
         let some = _mm512_test_epi16_mask(matching, matching);
         let halves = [_mm512_castsi512_si256(matching), _mm512_extracti64x4_epi64::<1>(matching)];
@@ -184,7 +206,7 @@ unsafe fn combine_avx512(bucket: &Bucket, planes: &[u16], dead: &[u16], block: u
         matching = _mm512_and_si512(matching, load((plane * bucket.blocks + block) * BLOCK));
     }
     if block < bucket.exclude_blocks {
-        let excluded = load((bucket.planes.max(1) * bucket.blocks + block) * BLOCK);
+        let excluded = load(bucket.excludes() + block * BLOCK);
         matching = _mm512_andnot_si512(excluded, matching);
     }
     if let Some(dead) = dead.get(block * BLOCK..(block + 1) * BLOCK) {
