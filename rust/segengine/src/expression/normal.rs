@@ -6,7 +6,7 @@
 //! (`(a & b) | c` is `(a | c) & (b | c)`), and takes what its parts exclude as not held: `a | !b` demands nothing. So the
 //! form comes with *doubts*, the segments whose holders it may let pass wrongly; for everybody else it is the whole truth.
 //! Hardly anybody holds the few segments that one adgroup doubts, so hardly anybody is asked the whole expression.
-//! Where multiplying out would make more than [`CLAUSES`] clauses, an OR keeps one that joins the smallest of each part,
+//! Where multiplying out would make more than sixteen clauses, an OR keeps one that joins the smallest of each part,
 //! and everybody is doubted.
 
 use super::tree::Expression;
