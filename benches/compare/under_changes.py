@@ -1,11 +1,12 @@
-"""Match while everything changes: idle beside 100,000 member and link changes a second, edits, and publishes.
+"""Match while everything changes: idle beside 100,000 changes a second, edits, publishes, and checkpoints.
 
     python benches/compare/under_changes.py [--users 1000000] [--rounds 5] [--seconds 4] [--record DIR]
 
 The work is done by rust/segengine-load/examples/under_changes in one process without Python: a reader asks for all
 adgroups of one user after the other, in phases that take turns; beside it runs a writer of 2,000 changes a call, of
-edits of an adgroup (each swaps the index), or of new versions of a segment that holds a fifth of all users. Before and
-after, the answers to ``--oracle`` users are compared with the workload's oracle; within every phase with those before.
+edits of an adgroup (each swaps the index), of new versions of a segment that holds a fifth of all users, or of
+checkpoints of all records without a rest. Before and after, the answers to ``--oracle`` users are compared with the
+workload's oracle; within every phase with those before.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def report(options: Any, rounds: dict[str, list[float]], wrong: dict[str, int]) 
     median = {name: statistics.median(values) for name, values in rounds.items()}
     ratios = {
         f"{phase}: {what}, times idle": median[f"{phase}: {what}"] / median[f"idle: {what}"]
-        for phase in ("changes", "edits", "publishes")
+        for phase in ("changes", "edits", "publishes", "checkpoints")
         for what in ("p50", "p99")
     }
     for name, ratio in ratios.items():

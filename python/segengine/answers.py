@@ -199,13 +199,19 @@ class Info:
     adgroups: int
     index_builds: int
     index_build_us: int
+    records_source: str
+    checkpoint_time: dt.datetime | None
+    checkpoint_revision: int
+    checkpoint_bytes: int
+    checkpoint_us: int
+    checkpoint_failure: str
     poisoned: bool
     notices: tuple[str, ...]
 
 
 def info_of(message: admin_pb2.Info) -> Info:
     """Return the facts of an engine."""
-    return copied(Info, message, notices=tuple(message.notices))
+    return copied(Info, message, notices=tuple(message.notices), checkpoint_time=moment(message, "checkpoint_time"))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import segengine
-from segengine import Engine, Finding, VerifyReport, phrases
+from segengine import Engine, Finding, Info, VerifyReport, phrases
 from segengine.cli.answer import Answer, facts, plain, table
 from segengine.cli.command import command
 from segengine.cli.refusal import FAILED, Misuse
@@ -98,6 +98,17 @@ def _without_place(finding: Finding) -> str:
     return finding.message.removeprefix(f"{finding.file}: ").removeprefix(f"damaged at byte {finding.offset}: ")
 
 
+def _checkpoint(found: Info) -> str:
+    """Say when the records were last checkpointed, or why they were not."""
+    if found.checkpoint_failure:
+        return f"FAILED: {found.checkpoint_failure}"
+    if found.checkpoint_time is None:
+        return "none: none is needed yet"
+    took = f", written in {found.checkpoint_us / 1e3:,.0f} ms" if found.checkpoint_us else ""
+    size = phrases.count(found.checkpoint_bytes, "byte")
+    return f"{found.checkpoint_time:%Y-%m-%d %H:%M:%S} UTC, up to revision {found.checkpoint_revision}, {size}{took}"
+
+
 def info(engine: Engine) -> Answer:
     """Say what an engine is, and how much it holds."""
     found = engine.info()
@@ -110,6 +121,8 @@ def info(engine: Engine) -> Answer:
         ("revision", phrases.count(found.revision)),
         *((name, phrases.count(getattr(found, name))) for name in numbers),
         ("index built", f"{phrases.count(found.index_builds)} times, the last in {found.index_build_us / 1e3:,.1f} ms"),
+        ("records", found.records_source),
+        ("checkpoint", _checkpoint(found)),
         ("writing", "STOPPED after a failed sync: restart it" if found.poisoned else "works"),
         *(("notice", notice) for notice in found.notices),
     ]

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from segengine.v1 import policy_pb2 as segengine_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18segengine/v1/admin.proto\x12\x0csegengine.v1\x1a\x19segengine/v1/policy.proto\"\x10\n\x0eGetInfoRequest\"\xd2\x02\n\x04Info\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x11\n\tengine_id\x18\x02 \x01(\t\x12\x16\n\x0e\x64\x61ta_directory\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x04\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x12\n\nlink_epoch\x18\x06 \x01(\x04\x12\x13\n\x0bidentifiers\x18\x07 \x01(\x04\x12\r\n\x05links\x18\x08 \x01(\x04\x12\x13\n\x0bmemberships\x18\t \x01(\x04\x12\x13\n\x0b\x61\x64vertisers\x18\n \x01(\x04\x12\x11\n\tcampaigns\x18\x0b \x01(\x04\x12\x10\n\x08segments\x18\x0c \x01(\x04\x12\x10\n\x08\x61\x64groups\x18\r \x01(\x04\x12\x10\n\x08poisoned\x18\x0e \x01(\x08\x12\x0f\n\x07notices\x18\x0f \x03(\t\x12\x14\n\x0cindex_builds\x18\x10 \x01(\x04\x12\x16\n\x0eindex_build_us\x18\x11 \x01(\x04\"\x0f\n\rVerifyRequest\"\xaa\x01\n\x0eVerifyResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.segengine.v1.VerifyProgressH\x00\x12.\n\x07\x66inding\x18\x02 \x01(\x0b\x32\x1b.segengine.v1.VerifyFindingH\x00\x12.\n\x07summary\x18\x03 \x01(\x0b\x32\x1b.segengine.v1.VerifySummaryH\x00\x42\x06\n\x04part\"<\n\x0eVerifyProgress\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12\r\n\x05total\x18\x03 \x01(\x04\"N\n\rVerifyFinding\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x13\n\x06offset\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\tB\t\n\x07_offset\"P\n\rVerifySummary\x12\x10\n\x08\x66indings\x18\x01 \x01(\x04\x12\r\n\x05\x66iles\x18\x02 \x01(\x04\x12\x0f\n\x07records\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\"\x17\n\x15GetServerTimesRequest\"d\n\x0bServerTimes\x12\x11\n\tuptime_ns\x18\x01 \x01(\x04\x12\x16\n\x0eprocess_cpu_ns\x18\x02 \x01(\x04\x12*\n\x07methods\x18\x03 \x03(\x0b\x32\x19.segengine.v1.MethodTimes\"O\n\x0bMethodTimes\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x10\n\x08total_ns\x18\x02 \x01(\x04\x12\x0f\n\x07\x66rom_ns\x18\x03 \x03(\x04\x12\r\n\x05\x63\x61lls\x18\x04 \x03(\x04\"\x12\n\x10GetLimitsRequest\"-\n\x06Limits\x12#\n\x06limits\x18\x01 \x03(\x0b\x32\x13.segengine.v1.Limit\"C\n\x05Limit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t2\xd2\x02\n\x05\x41\x64min\x12\x46\n\x07GetInfo\x12\x1c.segengine.v1.GetInfoRequest\x1a\x12.segengine.v1.Info\"\t\xca\xf3\x18\x05\n\x01\x01\x10\x01\x12R\n\x06Verify\x12\x1b.segengine.v1.VerifyRequest\x1a\x1c.segengine.v1.VerifyResponse\"\x0b\xca\xf3\x18\x07\n\x01\x01\x10\x01\x18\x01\x30\x01\x12[\n\x0eGetServerTimes\x12#.segengine.v1.GetServerTimesRequest\x1a\x19.segengine.v1.ServerTimes\"\t\xca\xf3\x18\x05\n\x01\x01\x10\x01\x12P\n\tGetLimits\x12\x1e.segengine.v1.GetLimitsRequest\x1a\x14.segengine.v1.Limits\"\r\xca\xf3\x18\t\n\x05\x01\x02\x03\x04\x05\x10\x04\x42\x36\n\x0csegengine.v1B\nAdminProtoP\x01Z\x18segengine/v1;segenginev1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18segengine/v1/admin.proto\x12\x0csegengine.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19segengine/v1/policy.proto\"\x10\n\x0eGetInfoRequest\"\x89\x04\n\x04Info\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x11\n\tengine_id\x18\x02 \x01(\t\x12\x16\n\x0e\x64\x61ta_directory\x18\x03 \x01(\t\x12\x12\n\ngeneration\x18\x04 \x01(\x04\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12\x12\n\nlink_epoch\x18\x06 \x01(\x04\x12\x13\n\x0bidentifiers\x18\x07 \x01(\x04\x12\r\n\x05links\x18\x08 \x01(\x04\x12\x13\n\x0bmemberships\x18\t \x01(\x04\x12\x13\n\x0b\x61\x64vertisers\x18\n \x01(\x04\x12\x11\n\tcampaigns\x18\x0b \x01(\x04\x12\x10\n\x08segments\x18\x0c \x01(\x04\x12\x10\n\x08\x61\x64groups\x18\r \x01(\x04\x12\x10\n\x08poisoned\x18\x0e \x01(\x08\x12\x0f\n\x07notices\x18\x0f \x03(\t\x12\x14\n\x0cindex_builds\x18\x10 \x01(\x04\x12\x16\n\x0eindex_build_us\x18\x11 \x01(\x04\x12\x16\n\x0erecords_source\x18\x12 \x01(\t\x12\x33\n\x0f\x63heckpoint_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13\x63heckpoint_revision\x18\x14 \x01(\x04\x12\x18\n\x10\x63heckpoint_bytes\x18\x15 \x01(\x04\x12\x15\n\rcheckpoint_us\x18\x16 \x01(\x04\x12\x1a\n\x12\x63heckpoint_failure\x18\x17 \x01(\t\"\x0f\n\rVerifyRequest\"\xaa\x01\n\x0eVerifyResponse\x12\x30\n\x08progress\x18\x01 \x01(\x0b\x32\x1c.segengine.v1.VerifyProgressH\x00\x12.\n\x07\x66inding\x18\x02 \x01(\x0b\x32\x1b.segengine.v1.VerifyFindingH\x00\x12.\n\x07summary\x18\x03 \x01(\x0b\x32\x1b.segengine.v1.VerifySummaryH\x00\x42\x06\n\x04part\"<\n\x0eVerifyProgress\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12\r\n\x05total\x18\x03 \x01(\x04\"N\n\rVerifyFinding\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x13\n\x06offset\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07message\x18\x03 \x01(\tB\t\n\x07_offset\"P\n\rVerifySummary\x12\x10\n\x08\x66indings\x18\x01 \x01(\x04\x12\r\n\x05\x66iles\x18\x02 \x01(\x04\x12\x0f\n\x07records\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\"\x17\n\x15GetServerTimesRequest\"d\n\x0bServerTimes\x12\x11\n\tuptime_ns\x18\x01 \x01(\x04\x12\x16\n\x0eprocess_cpu_ns\x18\x02 \x01(\x04\x12*\n\x07methods\x18\x03 \x03(\x0b\x32\x19.segengine.v1.MethodTimes\"O\n\x0bMethodTimes\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x10\n\x08total_ns\x18\x02 \x01(\x04\x12\x0f\n\x07\x66rom_ns\x18\x03 \x03(\x04\x12\r\n\x05\x63\x61lls\x18\x04 \x03(\x04\"\x12\n\x10GetLimitsRequest\"-\n\x06Limits\x12#\n\x06limits\x18\x01 \x03(\x0b\x32\x13.segengine.v1.Limit\"C\n\x05Limit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t2\xd2\x02\n\x05\x41\x64min\x12\x46\n\x07GetInfo\x12\x1c.segengine.v1.GetInfoRequest\x1a\x12.segengine.v1.Info\"\t\xca\xf3\x18\x05\n\x01\x01\x10\x01\x12R\n\x06Verify\x12\x1b.segengine.v1.VerifyRequest\x1a\x1c.segengine.v1.VerifyResponse\"\x0b\xca\xf3\x18\x07\n\x01\x01\x10\x01\x18\x01\x30\x01\x12[\n\x0eGetServerTimes\x12#.segengine.v1.GetServerTimesRequest\x1a\x19.segengine.v1.ServerTimes\"\t\xca\xf3\x18\x05\n\x01\x01\x10\x01\x12P\n\tGetLimits\x12\x1e.segengine.v1.GetLimitsRequest\x1a\x14.segengine.v1.Limits\"\r\xca\xf3\x18\t\n\x05\x01\x02\x03\x04\x05\x10\x04\x42\x36\n\x0csegengine.v1B\nAdminProtoP\x01Z\x18segengine/v1;segenginev1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,32 +42,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADMIN'].methods_by_name['GetServerTimes']._serialized_options = b'\312\363\030\005\n\001\001\020\001'
   _globals['_ADMIN'].methods_by_name['GetLimits']._loaded_options = None
   _globals['_ADMIN'].methods_by_name['GetLimits']._serialized_options = b'\312\363\030\t\n\005\001\002\003\004\005\020\004'
-  _globals['_GETINFOREQUEST']._serialized_start=69
-  _globals['_GETINFOREQUEST']._serialized_end=85
-  _globals['_INFO']._serialized_start=88
-  _globals['_INFO']._serialized_end=426
-  _globals['_VERIFYREQUEST']._serialized_start=428
-  _globals['_VERIFYREQUEST']._serialized_end=443
-  _globals['_VERIFYRESPONSE']._serialized_start=446
-  _globals['_VERIFYRESPONSE']._serialized_end=616
-  _globals['_VERIFYPROGRESS']._serialized_start=618
-  _globals['_VERIFYPROGRESS']._serialized_end=678
-  _globals['_VERIFYFINDING']._serialized_start=680
-  _globals['_VERIFYFINDING']._serialized_end=758
-  _globals['_VERIFYSUMMARY']._serialized_start=760
-  _globals['_VERIFYSUMMARY']._serialized_end=840
-  _globals['_GETSERVERTIMESREQUEST']._serialized_start=842
-  _globals['_GETSERVERTIMESREQUEST']._serialized_end=865
-  _globals['_SERVERTIMES']._serialized_start=867
-  _globals['_SERVERTIMES']._serialized_end=967
-  _globals['_METHODTIMES']._serialized_start=969
-  _globals['_METHODTIMES']._serialized_end=1048
-  _globals['_GETLIMITSREQUEST']._serialized_start=1050
-  _globals['_GETLIMITSREQUEST']._serialized_end=1068
-  _globals['_LIMITS']._serialized_start=1070
-  _globals['_LIMITS']._serialized_end=1115
-  _globals['_LIMIT']._serialized_start=1117
-  _globals['_LIMIT']._serialized_end=1184
-  _globals['_ADMIN']._serialized_start=1187
-  _globals['_ADMIN']._serialized_end=1525
+  _globals['_GETINFOREQUEST']._serialized_start=102
+  _globals['_GETINFOREQUEST']._serialized_end=118
+  _globals['_INFO']._serialized_start=121
+  _globals['_INFO']._serialized_end=642
+  _globals['_VERIFYREQUEST']._serialized_start=644
+  _globals['_VERIFYREQUEST']._serialized_end=659
+  _globals['_VERIFYRESPONSE']._serialized_start=662
+  _globals['_VERIFYRESPONSE']._serialized_end=832
+  _globals['_VERIFYPROGRESS']._serialized_start=834
+  _globals['_VERIFYPROGRESS']._serialized_end=894
+  _globals['_VERIFYFINDING']._serialized_start=896
+  _globals['_VERIFYFINDING']._serialized_end=974
+  _globals['_VERIFYSUMMARY']._serialized_start=976
+  _globals['_VERIFYSUMMARY']._serialized_end=1056
+  _globals['_GETSERVERTIMESREQUEST']._serialized_start=1058
+  _globals['_GETSERVERTIMESREQUEST']._serialized_end=1081
+  _globals['_SERVERTIMES']._serialized_start=1083
+  _globals['_SERVERTIMES']._serialized_end=1183
+  _globals['_METHODTIMES']._serialized_start=1185
+  _globals['_METHODTIMES']._serialized_end=1264
+  _globals['_GETLIMITSREQUEST']._serialized_start=1266
+  _globals['_GETLIMITSREQUEST']._serialized_end=1284
+  _globals['_LIMITS']._serialized_start=1286
+  _globals['_LIMITS']._serialized_end=1331
+  _globals['_LIMIT']._serialized_start=1333
+  _globals['_LIMIT']._serialized_end=1400
+  _globals['_ADMIN']._serialized_start=1403
+  _globals['_ADMIN']._serialized_end=1741
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from segengine.v1 import policy_pb2 as _policy_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -12,7 +15,7 @@ class GetInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Info(_message.Message):
-    __slots__ = ("version", "engine_id", "data_directory", "generation", "revision", "link_epoch", "identifiers", "links", "memberships", "advertisers", "campaigns", "segments", "adgroups", "poisoned", "notices", "index_builds", "index_build_us")
+    __slots__ = ("version", "engine_id", "data_directory", "generation", "revision", "link_epoch", "identifiers", "links", "memberships", "advertisers", "campaigns", "segments", "adgroups", "poisoned", "notices", "index_builds", "index_build_us", "records_source", "checkpoint_time", "checkpoint_revision", "checkpoint_bytes", "checkpoint_us", "checkpoint_failure")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ENGINE_ID_FIELD_NUMBER: _ClassVar[int]
     DATA_DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +33,12 @@ class Info(_message.Message):
     NOTICES_FIELD_NUMBER: _ClassVar[int]
     INDEX_BUILDS_FIELD_NUMBER: _ClassVar[int]
     INDEX_BUILD_US_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_TIME_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_REVISION_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_US_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FAILURE_FIELD_NUMBER: _ClassVar[int]
     version: str
     engine_id: str
     data_directory: str
@@ -47,7 +56,13 @@ class Info(_message.Message):
     notices: _containers.RepeatedScalarFieldContainer[str]
     index_builds: int
     index_build_us: int
-    def __init__(self, version: _Optional[str] = ..., engine_id: _Optional[str] = ..., data_directory: _Optional[str] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ..., link_epoch: _Optional[int] = ..., identifiers: _Optional[int] = ..., links: _Optional[int] = ..., memberships: _Optional[int] = ..., advertisers: _Optional[int] = ..., campaigns: _Optional[int] = ..., segments: _Optional[int] = ..., adgroups: _Optional[int] = ..., poisoned: _Optional[bool] = ..., notices: _Optional[_Iterable[str]] = ..., index_builds: _Optional[int] = ..., index_build_us: _Optional[int] = ...) -> None: ...
+    records_source: str
+    checkpoint_time: _timestamp_pb2.Timestamp
+    checkpoint_revision: int
+    checkpoint_bytes: int
+    checkpoint_us: int
+    checkpoint_failure: str
+    def __init__(self, version: _Optional[str] = ..., engine_id: _Optional[str] = ..., data_directory: _Optional[str] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ..., link_epoch: _Optional[int] = ..., identifiers: _Optional[int] = ..., links: _Optional[int] = ..., memberships: _Optional[int] = ..., advertisers: _Optional[int] = ..., campaigns: _Optional[int] = ..., segments: _Optional[int] = ..., adgroups: _Optional[int] = ..., poisoned: _Optional[bool] = ..., notices: _Optional[_Iterable[str]] = ..., index_builds: _Optional[int] = ..., index_build_us: _Optional[int] = ..., records_source: _Optional[str] = ..., checkpoint_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., checkpoint_revision: _Optional[int] = ..., checkpoint_bytes: _Optional[int] = ..., checkpoint_us: _Optional[int] = ..., checkpoint_failure: _Optional[str] = ...) -> None: ...
 
 class VerifyRequest(_message.Message):
     __slots__ = ()

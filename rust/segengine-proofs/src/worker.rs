@@ -9,14 +9,16 @@
 //! filling … edited               a change is made while the new slot is written
 //! phase NAME                     the engine's observer was told so
 //! ```
-//! At the phase where it was told to stop the thread that came there stays for ever, so that the parent can kill the
+//! Beside the steps a thread checkpoints the records, step or no step. At the phase where it was told to stop the thread that came there stays for ever, so that the parent can kill the
 //! process exactly there; without that it goes on, and the kill falls wherever it falls.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use segengine::engine::formats::IdentifierRef;
 use segengine::engine::management::{AdgroupChanges, AdgroupSettings, AdgroupSpec, Mutation, Targeting};
@@ -26,6 +28,9 @@ use segengine::{Error, ErrorKind, Result};
 
 use crate::house::{ADMIN, NOW, campaign, found, hash, open, parent, segment, segment_id, user};
 use crate::plan::{Asks, Edit, Plan, Step};
+
+/// Between two checkpoints: about a step.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// Where the worker stays for ever.
 #[derive(Debug, Clone)]
@@ -57,12 +62,26 @@ pub fn work(path: &Path, seed: u64, most: usize, stop: Option<Stop>) -> Result<(
     let _ = engine_place.set(engine.clone());
     found(&engine)?;
     say("ready");
-    for step in Plan::new(seed).take(most) {
-        say("begin");
-        act(&engine, &step)?;
-        say("done");
-    }
+    std::thread::scope(|scope| {
+        let (done, is_done) = std::sync::mpsc::channel::<()>();
+        let checkpoints = scope.spawn(|| checkpoint_until(&engine, &is_done));
+        for step in Plan::new(seed).take(most) {
+            say("begin");
+            act(&engine, &step)?;
+            say("done");
+        }
+        drop(done);
+        checkpoints.join().map_err(|_| Error::internal("the checkpointing thread panicked"))?
+    })?;
     engine.close()
+}
+
+/// Checkpoints the records again and again beside the steps.
+fn checkpoint_until(engine: &Engine, is_done: &Receiver<()>) -> Result<()> {
+    while is_done.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+        engine.checkpoint(&ADMIN)?;
+    }
+    Ok(())
 }
 
 fn observer(engine: Arc<OnceLock<Engine>>, stop: Option<Stop>) -> Observer {

@@ -92,6 +92,10 @@ limits! {
     MATCH_SECONDS: u64 = 10, "seconds";
     /// Time for the answer to any other single message, whatever the caller allows.
     CALL_SECONDS: u64 = 600, "seconds";
+    /// Memberships from which records are checkpointed: fewer are made anew in the time that it takes to read them.
+    CHECKPOINT_MEMBERSHIPS: u64 = 4_000_000, "memberships";
+    /// Records are checkpointed once this part of all memberships was written into them: one in so many.
+    CHECKPOINT_SHARE: u64 = 16, "memberships";
     /// Bytes of a serialized set of ids taken from outside.
     SET_BYTES: usize = 1 << 30, "bytes";
 }

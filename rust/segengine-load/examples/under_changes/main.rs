@@ -1,5 +1,5 @@
 //! Match while everything changes: latency idle beside latency under 100,000 membership and link changes a second, under
-//! adgroup edits, and under publishes of a large segment.
+//! adgroup edits, under publishes of a large segment, and under checkpoints of all records.
 //!
 //! `under_changes DATA DIGESTS ROUNDS SECONDS`: `DATA` is a directory that holds the campaign `bench/w1`, `DIGESTS` has
 //! the MD5 of each of its users, 16 bytes each. The phases of a round take turns: one reader asks for all adgroups of one
@@ -119,11 +119,12 @@ fn main() {
     let users = Users::read(digests);
     let house = writers::House::new(engine, users);
     let length = Duration::from_secs_f64(seconds.parse().unwrap());
-    let phases: [(&str, Option<Writer>); 4] = [
+    let phases: [(&str, Option<Writer>); 5] = [
         ("idle", None),
         ("changes", Some(writers::change)),
         ("edits", Some(writers::edit)),
         ("publishes", Some(writers::publish)),
+        ("checkpoints", Some(writers::checkpoint)),
     ];
     let (mut kept, mut wrong, mut first) = (BTreeMap::<String, Vec<f64>>::new(), BTreeMap::<String, usize>::new(), 0);
     phase(&house, &mut first, length / 4, None);

@@ -1,4 +1,5 @@
-//! What works beside the reader: changes of members and links, edits of an adgroup, publishes of a large segment.
+//! What works beside the reader: changes of members and links, edits of an adgroup, publishes of a large segment,
+//! checkpoints of all records.
 //!
 //! After each write, a Match asks for what it changed until the answer has it: the time from the acknowledgement is when
 //! the change became visible.
@@ -214,6 +215,17 @@ pub(crate) fn publish(house: &House, stop: &AtomicBool) -> Written {
         std::thread::sleep(PAUSE);
     }
     load(&house.engine, &house.users, 0..1, &["churn-2".to_owned()]);
+    written.seconds = begun.elapsed().as_secs_f64();
+    written
+}
+
+/// Checkpoints all records again and again, without the rests that the engine itself takes.
+pub(crate) fn checkpoint(house: &House, stop: &AtomicBool) -> Written {
+    let (mut written, begun) = (Written::default(), Instant::now());
+    while !stop.load(Ordering::Relaxed) {
+        written.write(1, || drop(house.engine.checkpoint(&admin()).unwrap()), || true);
+        std::thread::sleep(PAUSE);
+    }
     written.seconds = begun.elapsed().as_secs_f64();
     written
 }

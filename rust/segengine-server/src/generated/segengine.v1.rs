@@ -156,6 +156,24 @@ pub struct Info {
     /// How long the last of these builds took, in microseconds.
     #[prost(uint64, tag = "17")]
     pub index_build_us: u64,
+    /// Where the records came from when the engine was opened: mapped from a checkpoint, or made anew, and why.
+    #[prost(string, tag = "18")]
+    pub records_source: ::prost::alloc::string::String,
+    /// When the newest checkpoint of the records was begun; absent while there is none.
+    #[prost(message, optional, tag = "19")]
+    pub checkpoint_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Every change up to this revision is in it.
+    #[prost(uint64, tag = "20")]
+    pub checkpoint_revision: u64,
+    /// Bytes of its file.
+    #[prost(uint64, tag = "21")]
+    pub checkpoint_bytes: u64,
+    /// How long it took, in microseconds; 0 when it was written before the engine was opened.
+    #[prost(uint64, tag = "22")]
+    pub checkpoint_us: u64,
+    /// Why the last attempt at a checkpoint failed; empty when it did not.
+    #[prost(string, tag = "23")]
+    pub checkpoint_failure: ::prost::alloc::string::String,
 }
 /// Asks to verify.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::Services;
 use super::streams::Outgoing;
+use crate::convert::timestamp;
 use crate::v1::admin_server::Admin;
 use crate::v1::{self, verify_response::Part};
 
@@ -70,6 +71,12 @@ fn info(engine: &Engine, caller: &Caller) -> Result<v1::Info> {
         index_builds: found.index_builds,
         index_build_us: found.index_build_us,
         notices: engine.notices().to_vec(),
+        records_source: found.records_source,
+        checkpoint_time: found.checkpoint.map(|checkpoint| timestamp(checkpoint.time)),
+        checkpoint_revision: found.checkpoint.map_or(0, |checkpoint| checkpoint.revision.0),
+        checkpoint_bytes: found.checkpoint.map_or(0, |checkpoint| checkpoint.bytes),
+        checkpoint_us: found.checkpoint.map_or(0, |checkpoint| checkpoint.duration_us),
+        checkpoint_failure: found.checkpoint_failure.unwrap_or_default(),
     })
 }
 

@@ -101,6 +101,12 @@ impl IdentifierSet {
         Self(self.0.or(&other.0))
     }
 
+    /// The ids of both `self` and `other`.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.and(&other.0))
+    }
+
     /// The ids of `self` that `other` does not hold.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {

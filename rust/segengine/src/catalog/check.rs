@@ -80,9 +80,8 @@ impl Model {
                 ));
             }
         }
-        let free = self.meta.get("free_slots").map(String::as_str).unwrap_or_default();
-        let taken =
-            free.split_ascii_whitespace().filter(|slot| slot.parse().is_ok_and(|slot| slots.contains_key(&slot)));
+        let given_back = self.free_slots().into_iter().chain(self.resting_slots().into_iter().map(|(slot, _)| slot));
+        let taken = given_back.filter(|slot| slots.contains_key(slot));
         findings.extend(taken.map(|slot| format!("slot {slot} is both free and in use")));
         for segment in self.segments.values() {
             let gone = segment.live_version.filter(|live| !self.versions.contains_key(live));

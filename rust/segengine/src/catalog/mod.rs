@@ -10,6 +10,7 @@ mod check;
 mod model;
 mod records;
 mod rows;
+mod slots;
 mod write;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ pub use records::{
     Adgroup, Advertiser, Campaign, IdentityRun, LinkRun, MemberDelta, OperationRecord, OperationState, RequestRecord,
     SeenDay, Segment, SegmentKind, SegmentState, Status, StoredTargeting, Version, VersionState,
 };
+pub use slots::CheckpointRecord;
 pub use write::{Record, Write};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -177,6 +177,7 @@ impl Model {
             .chain(self.identity_runs.values().map(|run| run.file.as_str()))
             .chain(self.link_runs.values().map(|run| run.file.as_str()))
             .chain(self.seen_days.values().map(|day| day.file.as_str()))
+            .chain(self.checkpoint_files())
             .filter(|file| !file.is_empty())
             .collect()
     }

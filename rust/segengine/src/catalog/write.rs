@@ -5,7 +5,7 @@
 //! refuses to go on, because SQLite may have ended the transaction by itself. After a commit that failed nothing is known
 //! about the disk, so the catalog is poisoned and refuses every later write, while reads go on.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
@@ -20,7 +20,7 @@ use super::records::{
 };
 use super::rows::{self, Total};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::{GenerationNumber, Revision, SlotNumber};
+use crate::ids::{GenerationNumber, Revision};
 use crate::storage::sql::{self, error as sql_error};
 
 /// A record that lives in a table of its own, under a number.
@@ -324,37 +324,6 @@ impl<'a> Write<'a> {
         self.set_meta("generation", generation.0)
     }
 
-    /// Reserves `count` slots that no record carries and no generation maps (invariant 3).
-    ///
-    /// # Errors
-    /// `Storage`.
-    pub fn reserve_slots(&mut self, count: usize) -> Result<Vec<SlotNumber>> {
-        let mut free = free_slots(self.model());
-        let mut reserved: Vec<SlotNumber> = free.drain(..count.min(free.len())).map(SlotNumber).collect();
-        if !reserved.is_empty() {
-            self.set_free_slots(free)?;
-        }
-        let next = self.model().counter("slots");
-        let end = next + (count - reserved.len()) as u64;
-        if end >= u64::from(u32::MAX) {
-            return Err(Error::limit("slots", end, u64::from(u32::MAX), "slots"));
-        }
-        if end > next {
-            self.set_meta("slots", end)?;
-            reserved.extend((next..end).filter_map(|slot| u32::try_from(slot).ok()).map(SlotNumber));
-        }
-        Ok(reserved)
-    }
-
-    /// Says which slots may be given again: no record carries them and no generation maps them.
-    ///
-    /// # Errors
-    /// `Storage`.
-    pub fn set_free_slots(&mut self, free: impl IntoIterator<Item = u32>) -> Result<()> {
-        let text: Vec<String> = free.into_iter().map(|slot| slot.to_string()).collect();
-        self.set_meta("free_slots", text.join(" "))
-    }
-
     /// Makes `version` the live one of its segment: the one before is retired, member changes that the new file already
     /// reflects are forgotten, the segment is ready. Returns the files of those changes, which nothing names then.
     ///
@@ -391,29 +360,6 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Frees the slots of swept versions and forgets the versions; returns the files that nothing names any more.
-    ///
-    /// # Errors
-    /// `Storage`.
-    pub fn forget_versions(&mut self, slots: &HashSet<u32>) -> Result<Vec<String>> {
-        let swept: Vec<Arc<Version>> = self
-            .model()
-            .versions
-            .values()
-            .filter(|version| slots.contains(&version.slot.0) && version.state != VersionState::Live)
-            .cloned()
-            .collect();
-        let mut free = free_slots(self.model());
-        for version in &swept {
-            self.remove::<Version>(version.number)?;
-            free.push(version.slot.0);
-        }
-        self.set_free_slots(free)?;
-        let named = self.model().named_files();
-        let files: HashSet<&str> = swept.iter().map(|version| version.file.as_str()).collect();
-        Ok(files.into_iter().filter(|file| !file.is_empty() && !named.contains(file)).map(str::to_owned).collect())
-    }
-
     /// Makes every change durable, then visible to later reads.
     ///
     /// # Errors
@@ -441,11 +387,6 @@ impl<'a> Write<'a> {
         self.writer.behind = std::mem::take(&mut self.touched);
         Ok(())
     }
-}
-
-fn free_slots(model: &Model) -> Vec<u32> {
-    let text = model.meta.get("free_slots").map(String::as_str).unwrap_or_default();
-    text.split_ascii_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
 
 pub(super) fn exchange<R: Record>(model: &mut Model, key: u64, record: Option<Arc<R>>) -> Option<Arc<R>> {

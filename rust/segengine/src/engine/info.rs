@@ -1,7 +1,7 @@
 //! What the engine is and how much it holds.
 
-use super::Engine;
 use super::caller::{Action, Caller};
+use super::{Checkpointed, Engine};
 use crate::error::Result;
 use crate::ids::{EngineId, GenerationNumber, LinkEpoch, Revision};
 
@@ -36,6 +36,12 @@ pub struct Info {
     pub index_builds: u64,
     /// How long the last of these builds took, in microseconds.
     pub index_build_us: u64,
+    /// Where the records came from when the engine was opened, and why.
+    pub records_source: String,
+    /// The newest checkpoint of the records.
+    pub checkpoint: Option<Checkpointed>,
+    /// Why the last attempt at a checkpoint failed, if it did.
+    pub checkpoint_failure: Option<String>,
     /// Whether writing has stopped after a failed sync.
     pub poisoned: bool,
 }
@@ -65,6 +71,9 @@ impl Engine {
             adgroups: model.adgroups.len() as u64,
             index_builds: self.inner.builds.count(),
             index_build_us: self.inner.builds.last_us(),
+            records_source: self.inner.checkpoints.source.clone(),
+            checkpoint: self.inner.newest_checkpoint(),
+            checkpoint_failure: self.inner.checkpoints.failure.lock().clone(),
             poisoned: self.is_poisoned(),
         })
     }

@@ -17,6 +17,7 @@
 mod batch;
 mod building;
 pub mod caller;
+mod checkpointing;
 mod compiled;
 mod explaining;
 mod flights;
@@ -41,6 +42,7 @@ mod publisher;
 mod reach;
 mod replacing;
 mod resolving;
+mod restoring;
 mod seen;
 mod set_algebra;
 mod sets;
@@ -68,6 +70,7 @@ use crate::storage::lock::DirectoryLock;
 use crate::time::{Clock, Timestamp};
 
 pub use batch::{BatchCandidates, BatchMatched, UserStatus};
+pub use checkpointing::Checkpointed;
 pub use explaining::{Explanation, NamedNode, Subject};
 use generation::Generation;
 pub use idempotency::RequestId;
@@ -113,6 +116,7 @@ struct Inner {
     identity_writer: Mutex<()>,
     operations: operations::Running,
     sweeper: sweeper::Sweeper,
+    checkpoints: checkpointing::Checkpoints,
     builds: building::Builds,
     seen: seen::Seen,
     reachable: Mutex<Option<reach::Reachable>>,
@@ -228,6 +232,7 @@ impl Inner {
         self.operations.cancel_all();
         // The sightings of the last minute are written if the disk lets us; nobody was promised them.
         let _ = self.flush_seen();
+        self.last_checkpoint();
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }

@@ -2,8 +2,8 @@
 //!
 //! Whatever a crash left is put right here: files that no committed row names go, slots that were written and never
 //! published are free again, work that was under way is told to have failed (invariant 1). Records are built from what
-//! the catalog says is live, so no dead slot is in them (invariant 4). Cost: linear in memberships; nothing is answered
-//! before it is done.
+//! the catalog says is live, so no dead slot is in them (invariant 4): from a checkpoint and what changed since it where
+//! there is one (`restoring`). Cost: linear in memberships; nothing is answered before it is done.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -14,20 +14,21 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::building::Builds;
+use super::checkpointing::Checkpoints;
 use super::compiled::{CompiledAdgroups, Touched};
 use super::generation::{Generation, SlotMap};
 use super::phase::Observer;
 use super::publisher::{Publisher, apply};
 use super::seen::Seen;
 use super::sweeper::Sweeper;
-use super::{Engine, Inner};
+use super::{Engine, Inner, restoring};
 use crate::bitmap::IdentifierSet;
 use crate::catalog::{Catalog, Model, OperationRecord, OperationState, Segment, SegmentState, VersionState, Write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity::stored::{IDENTITY_FILE, LINKS_FILE, SEEN_FILE, decode_links};
 use crate::identity::{DigestKey, IdentityTable, LinkSet, Restoring};
 use crate::ids::{EngineId, GenerationNumber, IdentifierId, LinkEpoch};
-use crate::segment::memberships::{Memberships, Pace, VersionMembers};
+use crate::segment::memberships::{Memberships, VersionMembers};
 use crate::segment::stored::{CHANGE_FILE, MEMBERS_FILE, MembersFile, decode_change};
 use crate::storage::files::{Folder, number_of};
 use crate::storage::lock::DirectoryLock;
@@ -63,7 +64,12 @@ pub(super) struct Loaded {
     pub(super) identity: Arc<IdentityTable>,
     pub(super) links: LinkSet,
     pub(super) versions: Vec<Arc<VersionMembers>>,
+    /// Every single change that has an effect, by segment and last revision of its file.
+    pub(super) changes: Changes,
 }
+
+/// Member changes by segment and revision.
+type Changes = BTreeMap<(u32, u64), Vec<(u32, bool)>>;
 
 impl Engine {
     /// Opens the data directory at `path`.
@@ -96,6 +102,7 @@ impl Engine {
             options.release,
         )?;
         Sweeper::start(&inner)?;
+        Checkpoints::start(&inner)?;
         inner.release_memory();
         Ok(Self { inner })
     }
@@ -128,14 +135,15 @@ fn assemble(
     observer: Option<Observer>,
     release: Option<fn()>,
 ) -> Result<Arc<Inner>> {
-    let Loaded { identity, links, versions } = loaded;
-    let memberships = Memberships::new(parts.engine_id, Arc::clone(&identity), links);
+    let start = restoring::start(&parts.folder, &parts.catalog.read(), &loaded);
+    let Loaded { identity, links, versions, changes: _ } = loaded;
+    let memberships = Memberships::over(parts.engine_id, Arc::clone(&identity), links, start.records);
     let mut slots = SlotMap::default();
     for version in &versions {
         memberships.register(version);
         slots.publish(version);
     }
-    memberships.fill_many(&versions, identity.len(), Pace::Start, |_| true);
+    memberships.restore(&start.missing, identity.len());
     let model = parts.catalog.read();
     let mut compiled = CompiledAdgroups::default();
     compiled.refresh(&model, &Touched::All)?;
@@ -148,7 +156,8 @@ fn assemble(
         path: parts.path.to_owned(),
         engine_id: parts.engine_id,
         opened_by: std::process::id(),
-        notices: parts.notices,
+        notices: parts.notices.into_iter().chain(start.notices).collect(),
+        checkpoints: Checkpoints::new(start.source),
         clock,
         observer,
         release,
@@ -179,8 +188,9 @@ pub(super) fn load(folder: &Folder, model: &Model) -> Result<Loaded> {
     std::thread::scope(|scope| {
         let versions = scope.spawn(|| load_versions(folder, model, end));
         let (identity, links) = load_identity(folder, model)?;
-        let versions = versions.join().map_err(|_| Error::internal("the thread that reads the members panicked"))??;
-        Ok(Loaded { identity, links, versions })
+        let panicked = |_| Error::internal("the thread that reads the members panicked");
+        let (versions, changes) = versions.join().map_err(panicked)??;
+        Ok(Loaded { identity, links, versions, changes })
     })
 }
 
@@ -229,8 +239,8 @@ fn load_links(folder: &Folder, model: &Model, identity: &IdentityTable) -> Resul
 }
 
 /// The members of every live version: its file, then the changes acknowledged after it was accepted, in their order.
-fn load_versions(folder: &Folder, model: &Model, end: u32) -> Result<Vec<Arc<VersionMembers>>> {
-    let mut changes: BTreeMap<(u32, u64), Vec<(u32, bool)>> = BTreeMap::new();
+fn load_versions(folder: &Folder, model: &Model, end: u32) -> Result<(Vec<Arc<VersionMembers>>, Changes)> {
+    let mut changes = Changes::new();
     for delta in model.deltas.values() {
         let read = decode_change(&delta.file, &folder.read(&delta.file, CHANGE_FILE)?, end)?;
         changes.insert((delta.segment.0, delta.revision.0), read);
@@ -251,7 +261,7 @@ fn load_versions(folder: &Folder, model: &Model, end: u32) -> Result<Vec<Arc<Ver
         }
     }
     versions.sort_by_key(|version| version.slot);
-    Ok(versions)
+    Ok((versions, changes))
 }
 
 /// Reads the key that the directory was made with; a new directory adopts the key that is there, or makes one.

@@ -27,6 +27,12 @@ pub enum Phase {
     Forget,
     /// One user of a batch is answered, the next is about to be.
     Answered,
+    /// A block of pages of records is about to be copied into a checkpoint.
+    Checkpoint,
+    /// The file of a checkpoint is durable, and nothing names it yet.
+    CheckpointSynced,
+    /// A checkpoint is named; the one that it makes superfluous still has its file.
+    CheckpointNamed,
 }
 
 impl Phase {
@@ -44,6 +50,9 @@ impl Phase {
             Self::Sweep => "sweep",
             Self::Forget => "forget",
             Self::Answered => "answered",
+            Self::Checkpoint => "checkpoint",
+            Self::CheckpointSynced => "checkpoint_synced",
+            Self::CheckpointNamed => "checkpoint_named",
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::identity::IdentityTable;
 use crate::identity::stored::{IDENTITY_FILE, LINKS_FILE, SEEN_FILE};
 use crate::ids::IdentifierId;
+use crate::segment::checkpoint::RECORDS_FILE;
 use crate::segment::stored::{CHANGE_FILE, MEMBERS_FILE};
 use crate::storage::data_directory;
 use crate::storage::files::Folder;
@@ -236,6 +237,7 @@ fn named_files(model: &Model) -> Vec<(&str, u16)> {
         .chain(model.identity_runs.values().map(|run| (run.file.as_str(), IDENTITY_FILE)))
         .chain(model.link_runs.values().map(|run| (run.file.as_str(), LINKS_FILE)))
         .chain(model.seen_days.values().map(|day| (day.file.as_str(), SEEN_FILE)))
+        .chain(model.checkpoint_files().map(|file| (file, RECORDS_FILE)))
         .filter(|(file, _)| !file.is_empty())
         .collect();
     named.sort_unstable();

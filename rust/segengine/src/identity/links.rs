@@ -125,6 +125,24 @@ impl LinkSet {
         if self.dissolved.contains(&id.0) { vec![id.0] } else { self.component(id.0).0 }
     }
 
+    /// Everybody who is connected with an identifier of `pairs` when these are links as well, however many they are: whom
+    /// making or withdrawing these links, in any order, may have touched.
+    #[must_use]
+    pub fn connected(&self, pairs: &[(IdentifierId, IdentifierId)]) -> IdentifierSet {
+        let beside: BTreeSet<u64> = pairs.iter().flat_map(|(a, b)| [edge(a.0, b.0), edge(b.0, a.0)]).collect();
+        let mut found = IdentifierSet::new();
+        let mut waiting: Vec<u32> = pairs.iter().flat_map(|(one, other)| [one.0, other.0]).collect();
+        while let Some(from) = waiting.pop() {
+            if !found.insert(IdentifierId(from)) {
+                continue;
+            }
+            let range = edge(from, 0)..=edge(from, u32::MAX);
+            let ends = self.edges.range(range.clone()).chain(beside.range(range)).map(|packed| packed & 0xFFFF_FFFF);
+            waiting.extend(ends.filter_map(|id| u32::try_from(id).ok()));
+        }
+        found
+    }
+
     /// Adds a link; `None` when it was there or joins an identifier to itself.
     pub fn add(&mut self, one: IdentifierId, other: IdentifierId) -> Option<Regrouping> {
         let (one, other) = (one.0, other.0);

@@ -21,6 +21,8 @@ use hashbrown::HashMap;
 use parking_lot::RwLock;
 
 pub use self::bulk::Pace;
+pub use self::restoring::Missing;
+use super::checkpoint::CheckpointedRecords;
 use super::records::RecordStore;
 pub use super::version::VersionMembers;
 use crate::bitmap::{IdentifierSet, ProfileSet, SetStamp};
@@ -82,20 +84,50 @@ pub struct Memberships {
     versions: RwLock<HashMap<u32, Arc<VersionMembers>>>,
     records: RecordStore,
     epochs: Box<[AtomicU64]>,
+    /// Memberships written into records, or taken out of them for one member or link: what a checkpoint would spare a
+    /// start.
+    written: AtomicU64,
 }
 
 impl Memberships {
     /// Memberships over `identity`, whose profile pointers already follow `links`.
     #[must_use]
     pub fn new(engine: EngineId, identity: Arc<IdentityTable>, links: LinkSet) -> Self {
+        Self::over(engine, identity, links, CheckpointedRecords::none())
+    }
+
+    /// As [`Self::new`], over the records of a checkpoint, which [`Self::restore`] makes true again.
+    #[must_use]
+    pub fn over(
+        engine: EngineId,
+        identity: Arc<IdentityTable>,
+        links: LinkSet,
+        checkpointed: CheckpointedRecords,
+    ) -> Self {
         Self {
             engine,
             identity,
             links: RwLock::new(links),
             versions: RwLock::default(),
-            records: RecordStore::default(),
+            records: checkpointed.records,
             epochs: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            written: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn records(&self) -> &RecordStore {
+        &self.records
+    }
+
+    /// Memberships written since the last checkpoint that [`Self::was_checkpointed`] was told of.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Says that a checkpoint holds the first `written` of what was written.
+    pub fn was_checkpointed(&self, written: u64) {
+        self.written.fetch_sub(written, Ordering::Relaxed);
     }
 
     /// Appends the slots of the profile of `id` to `slots`: an untorn copy of one component. Returns whose copy it is.
@@ -182,6 +214,7 @@ impl Memberships {
                 pause::at(pause::Place::Fill);
                 self.records.insert(version.slot.0, &profiles);
                 drop((set, links));
+                self.written.fetch_add(ids.len() as u64, Ordering::Relaxed);
                 written += ids.len() as u64;
                 goes_on = go_on(written);
             }
@@ -210,6 +243,7 @@ impl Memberships {
     pub fn change(&self, versions: &[Arc<VersionMembers>], ids: &[u32], add: bool) -> u64 {
         let mut changed_in_first = 0;
         for ids in ids.chunks(BLOCK) {
+            self.written.fetch_add(ids.len() as u64, Ordering::Relaxed);
             let links = self.links.read();
             for (place, version) in versions.iter().enumerate() {
                 let mut set = version.set.write();
@@ -262,6 +296,7 @@ impl Memberships {
         turn(&stripes);
         for (&root, slots) in &records {
             self.records.replace(root, slots);
+            self.written.fetch_add(slots.len() as u64, Ordering::Relaxed);
         }
         for &(id, profile) in &change.assignments {
             self.identity.set_profile(id, profile);
@@ -378,5 +413,6 @@ impl Memberships {
 mod bulk;
 #[cfg(test)]
 mod pause;
+mod restoring;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@
 //! Invariant 8 is kept by the callers in `memberships`; this file only knows numbers.
 
 mod coding;
+mod image;
 mod page;
 
 use std::sync::OnceLock;
@@ -19,6 +20,7 @@ use parking_lot::RwLock;
 
 use self::page::{PAGE, Page, Workspace};
 use super::transpose::Block;
+use crate::storage::unsafe_mapping::Mapping;
 
 /// Pages of one chunk, whose heads just fit into 512 KiB, wherever a line begins: of larger pieces the allocator makes
 /// 64 KiB and more.
@@ -41,17 +43,21 @@ struct Locked(RwLock<Page>);
 type Chunk = Box<[Locked]>;
 
 /// A few neighbouring pages.
-pub(super) struct PageBlock<'a>(&'a [Locked]);
+pub(super) struct PageBlock<'a> {
+    pages: &'a [Locked],
+    mapped: &'a [u8],
+}
 
 impl PageBlock<'_> {
     /// Keeps the slots for which `keep` is true, in every record.
     pub(super) fn retain(&self, keep: impl Fn(u32) -> bool) {
         let mut workspace = Workspace::default();
-        for Locked(page) in self.0 {
+        for Locked(page) in self.pages {
             if page.read().is_empty() {
                 continue;
             }
             page.write().edit(
+                self.mapped,
                 |_| true,
                 &mut workspace,
                 |_, slots| {
@@ -69,11 +75,13 @@ type Shelf = Box<[OnceLock<Chunk>]>;
 /// All forward records.
 pub(super) struct RecordStore {
     shelves: Box<[OnceLock<Shelf>]>,
+    /// The checkpoint that a start found: pages lie in it until they change.
+    mapped: Mapping,
 }
 
 impl Default for RecordStore {
     fn default() -> Self {
-        Self { shelves: (0..SHELVES).map(|_| OnceLock::new()).collect() }
+        Self { shelves: (0..SHELVES).map(|_| OnceLock::new()).collect(), mapped: Mapping::default() }
     }
 }
 
@@ -115,7 +123,7 @@ impl RecordStore {
     pub(super) fn read(&self, profile: u32, out: &mut Vec<u32>) {
         let (page, place) = page_of(profile);
         if let Some(page) = self.page(page) {
-            page.read().read(place, out);
+            page.read().read(&self.mapped, place, out);
         }
     }
 
@@ -131,7 +139,7 @@ impl RecordStore {
     #[must_use]
     pub(super) fn width(&self, profile: u32) -> usize {
         let (page, place) = page_of(profile);
-        self.page(page).map_or(0, |page| page.read().width(place))
+        self.page(page).map_or(0, |page| page.read().width(&self.mapped, place))
     }
 
     /// Makes `slots` (ascending) the record of `profile`.
@@ -141,6 +149,7 @@ impl RecordStore {
             return;
         }
         self.page_or_create(page).write().edit(
+            &self.mapped,
             |place| place == wanted,
             &mut Workspace::default(),
             |_, record| {
@@ -164,6 +173,7 @@ impl RecordStore {
             }
             let places = places_of(group);
             page.edit(
+                &self.mapped,
                 |place| places >> place & 1 == 1,
                 &mut workspace,
                 |_, slots| {
@@ -177,6 +187,21 @@ impl RecordStore {
         }
     }
 
+    /// Empties the records of `profiles`, which ascend.
+    pub(super) fn clear(&self, profiles: &[u32]) {
+        let mut workspace = Workspace::default();
+        for group in by_page(profiles) {
+            let Some(page) = self.page(page_of_first(group)) else { continue };
+            let places = places_of(group);
+            page.write().edit(
+                &self.mapped,
+                |place| places >> place & 1 == 1,
+                &mut workspace,
+                |_, slots| !std::mem::take(slots).is_empty(),
+            );
+        }
+    }
+
     /// Takes `slot` out of the records of `profiles`, which ascend.
     pub(super) fn remove(&self, slot: u32, profiles: &[u32]) {
         let mut workspace = Workspace::default();
@@ -184,6 +209,7 @@ impl RecordStore {
             let Some(page) = self.page(page_of_first(group)) else { continue };
             let places = places_of(group);
             page.write().edit(
+                &self.mapped,
                 |place| places >> place & 1 == 1,
                 &mut workspace,
                 |_, slots| {
@@ -208,6 +234,7 @@ impl RecordStore {
                 let added =
                     |at: usize| (at + place).checked_sub(first).filter(|&at| at < after).map(|at| block.slots(at));
                 self.page_or_create(page).write().edit(
+                    &self.mapped,
                     |at| added(at).is_some_and(|added| !added.is_empty()),
                     &mut workspace,
                     |at, slots| merge(slots, added(at).unwrap_or_default()),
@@ -225,6 +252,7 @@ impl RecordStore {
             let places = group.iter().fold(0_u16, |places, &(profile, _)| places | 1 << page_of(profile).1);
             let mut added = Vec::new();
             self.page_or_create(page).write().edit(
+                &self.mapped,
                 |place| places >> place & 1 == 1,
                 &mut workspace,
                 |place, slots| {
@@ -240,7 +268,7 @@ impl RecordStore {
     pub(super) fn for_each_page_block(&self, mut visit: impl FnMut(PageBlock<'_>)) {
         let shelves = self.shelves.iter().filter_map(OnceLock::get);
         for chunk in shelves.flat_map(|shelf| shelf.iter().filter_map(OnceLock::get)) {
-            chunk.chunks(WALK).for_each(|pages| visit(PageBlock(pages)));
+            chunk.chunks(WALK).for_each(|pages| visit(PageBlock { pages, mapped: &self.mapped }));
         }
     }
 

@@ -41,6 +41,12 @@ impl VersionMembers {
         all.merge(&self.set.read());
     }
 
+    /// The identifiers now that `others` holds too.
+    #[must_use]
+    pub fn common(&self, others: &IdentifierSet) -> IdentifierSet {
+        self.set.read().and(others)
+    }
+
     /// Number of identifiers now.
     #[must_use]
     pub fn len(&self) -> u64 {

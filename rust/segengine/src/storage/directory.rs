@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::long_file::LongFile;
+use super::unsafe_mapping::Mapping;
 
 /// A file that is being written and that nothing names yet.
 pub trait NewFile: Write + Send {
@@ -35,6 +36,12 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// `NotFound`, or what the operating system says.
     fn open(&self, name: &str) -> io::Result<Box<dyn Read>>;
+
+    /// The bytes of a file that nobody writes to any more, where they lie.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the operating system says.
+    fn map(&self, name: &str) -> io::Result<Mapping>;
 
     /// Removes a file.
     ///
@@ -84,6 +91,10 @@ impl Directory for DiskDirectory {
 
     fn open(&self, name: &str) -> io::Result<Box<dyn Read>> {
         Ok(Box::new(File::open(self.path.join(name))?))
+    }
+
+    fn map(&self, name: &str) -> io::Result<Mapping> {
+        Mapping::open(&self.path.join(name))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

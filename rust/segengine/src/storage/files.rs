@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::directory::{Directory, DiskDirectory};
 use super::framed::{self, Payload};
+use super::unsafe_mapping::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A folder of framed files.
@@ -94,20 +95,43 @@ impl Folder {
     }
 
     fn write_of(&self, name: &str, kind: u16, payload: &Payload<'_>) -> Result<()> {
+        let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
+        self.write_with(name, |file| {
+            let mut file = BufWriter::new(file);
+            let written = framed::write_to(&mut file, kind, payload).and_then(|()| file.flush());
+            if written.is_err() {
+                // What the buffer still holds must not be written when it is dropped.
+                drop(file.into_parts());
+            }
+            written.map_err(doing)
+        })
+    }
+
+    /// Begins a file, lets `write` write it, syncs it and then the folder; as [`Self::write`] in all else.
+    pub(super) fn write_with<T>(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
         self.check()?;
         let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
-        let file = self.directory.create(name).map_err(doing)?;
-        let mut file = BufWriter::new(file);
-        let written = framed::write_to(&mut file, kind, payload).and_then(|()| file.flush()).map_err(doing);
-        let synced = written.and_then(|()| self.synced(file.get_mut().sync(), name));
-        let durable = synced.and_then(|()| self.synced(self.directory.sync(), name));
+        let mut file = self.directory.create(name).map_err(doing)?;
+        let written = write(&mut file);
+        let synced = written.and_then(|written| self.synced(file.sync(), name).map(|()| written));
+        let durable = synced.and_then(|written| self.synced(self.directory.sync(), name).map(|()| written));
         if durable.is_err() {
-            // What the buffer still holds must not be written when it is dropped.
-            drop(file.into_parts());
             // Nothing names the file; if the removal fails too, the next start removes it as an orphan.
             let _ = self.directory.remove(name);
         }
         durable
+    }
+
+    /// The bytes of a file where they lie.
+    pub(super) fn mapping(&self, name: &str) -> Result<Mapping> {
+        self.directory.map(name).map_err(|error| self.unreadable(name, error))
+    }
+
+    fn unreadable(&self, name: &str, error: io::Error) -> Error {
+        match error.kind() {
+            io::ErrorKind::NotFound => Error::corrupted(name, 0, "the catalog names this file, but it is gone"),
+            _ => Error::storage(format_args!("read {}", self.path().join(name).display()), error),
+        }
     }
 
     fn synced(&self, outcome: io::Result<()>, name: &str) -> Result<()> {
@@ -139,10 +163,7 @@ impl Folder {
     /// # Errors
     /// As [`Self::read`], and what `each` says.
     pub fn read_blocks(&self, name: &str, kind: u16, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let mut file = self.directory.open(name).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::corrupted(name, 0, "the catalog names this file, but it is gone"),
-            _ => Error::storage(format_args!("read {}", self.path().join(name).display()), error),
-        })?;
+        let mut file = self.directory.open(name).map_err(|error| self.unreadable(name, error))?;
         let read = framed::read_blocks(name, kind, &mut file, each)?;
         match committed(name) {
             Some(committed) if committed != read => {

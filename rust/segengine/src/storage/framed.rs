@@ -10,6 +10,7 @@
 //! the header as it is, so that this program can say what it was given. Both ways stream: beside the payload they hold
 //! nothing, and a damaged length makes nobody allocate more than a block.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -108,20 +109,68 @@ impl<'a> Payload<'a> {
 /// # Errors
 /// What `out` says.
 pub fn write_to(out: &mut dyn Write, kind: u16, payload: &Payload<'_>) -> io::Result<()> {
+    out.write_all(&header(kind))?;
+    let mut room = Vec::new();
+    for (block, check) in &payload.blocks {
+        write_block(out, block.bytes(&mut room), *check)?;
+    }
+    out.write_all(&footer(payload.len(), payload.checksum()))
+}
+
+/// A framed file that is written while its content is made: length and checksum are known at the end.
+pub struct Stream<'a> {
+    out: &'a mut dyn Write,
+    length: u64,
+    checksum: u32,
+}
+
+impl<'a> Stream<'a> {
+    /// Begins a file of `kind`.
+    ///
+    /// # Errors
+    /// What `out` says.
+    pub fn begin(out: &'a mut dyn Write, kind: u16) -> io::Result<Self> {
+        out.write_all(&header(kind))?;
+        Ok(Self { out, length: 0, checksum: 0 })
+    }
+
+    /// Writes a block: 1 to 2^20 bytes.
+    ///
+    /// # Errors
+    /// What the file says; `InvalidInput` for a block of another length.
+    pub fn block(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() || bytes.len() > BLOCK {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("a block of {} bytes", bytes.len())));
+        }
+        let check = crc32c::crc32c(bytes);
+        self.checksum = crc32c::crc32c_combine(self.checksum, check, bytes.len());
+        self.length += bytes.len() as u64;
+        write_block(self.out, bytes, check)
+    }
+
+    /// Ends the file; returns length and checksum of its payload.
+    ///
+    /// # Errors
+    /// What the file says.
+    pub fn end(self) -> io::Result<(u64, u32)> {
+        self.out.write_all(&footer(self.length, self.checksum))?;
+        Ok((self.length, self.checksum))
+    }
+}
+
+fn header(kind: u16) -> Vec<u8> {
     let mut header = MAGIC.to_vec();
     header.extend_from_slice(&FORMAT.to_le_bytes());
     header.extend_from_slice(&kind.to_le_bytes());
     header.extend_from_slice(&crc32c::crc32c(&header).to_le_bytes());
-    out.write_all(&header)?;
-    let mut room = Vec::new();
-    for (block, check) in &payload.blocks {
-        let bytes = block.bytes(&mut room);
-        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-        out.write_all(&length.to_le_bytes())?;
-        out.write_all(&check.to_le_bytes())?;
-        out.write_all(bytes)?;
-    }
-    out.write_all(&footer(payload.len(), payload.checksum()))
+    header
+}
+
+fn write_block(out: &mut dyn Write, bytes: &[u8], check: u32) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(&check.to_le_bytes())?;
+    out.write_all(bytes)
 }
 
 fn footer(length: u64, checksum: u32) -> Vec<u8> {
@@ -175,26 +224,74 @@ pub fn read_blocks(
 ) -> Result<(u64, u32)> {
     let mut reader = Reader { name, source, at: 0 };
     reader.header(kind)?;
-    let (mut block, mut bytes, mut checksum) = (Vec::new(), 0, 0);
-    loop {
-        let start = reader.at;
-        let length = u32::from_le_bytes(reader.array("a block's length")?) as usize;
-        if length == 0 {
-            reader.footer(start, bytes, checksum)?;
-            return Ok((bytes, checksum));
-        }
-        if length > BLOCK {
-            return Err(Error::corrupted(name, start, format_args!("a block of {length} bytes")));
-        }
-        let check = u32::from_le_bytes(reader.array("a block's checksum")?);
+    let mut block = Vec::new();
+    reader.blocks(|reader, framed| {
         block.clear();
-        reader.take(length, &mut block, "a block")?;
-        if crc32c::crc32c(&block) != check {
-            return Err(Error::corrupted(name, start, "the block's checksum does not match"));
+        reader.take(framed.length, &mut block, "a block")?;
+        framed.check(name, &block)?;
+        each(&block)
+    })
+}
+
+/// Where a block lies, and what it must be.
+#[derive(Debug, Clone, Copy)]
+pub struct FramedBlock {
+    /// Where its frame begins in the file.
+    at: u64,
+    length: usize,
+    check: u32,
+}
+
+impl FramedBlock {
+    /// The bytes of the payload in the file.
+    #[must_use]
+    pub fn range(&self) -> std::ops::Range<usize> {
+        let start = usize::try_from(self.at).unwrap_or(usize::MAX).saturating_add(8);
+        start..start.saturating_add(self.length)
+    }
+
+    /// Fails unless `bytes` are what was written.
+    ///
+    /// # Errors
+    /// `Corrupted` with the block's place in the file `name`.
+    pub fn check(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        if bytes.len() == self.length && crc32c::crc32c(bytes) == self.check {
+            return Ok(());
         }
-        bytes += length as u64;
-        checksum = crc32c::crc32c_combine(checksum, check, length);
-        each(&block)?;
+        Err(Error::corrupted(name, self.at, "the block's checksum does not match"))
+    }
+}
+
+/// The blocks of a framed file that lies in memory, with length and checksum of the payload. All but the payload is
+/// checked: each block still has to be, before its bytes are used ([`FramedBlock::check`]).
+///
+/// # Errors
+/// As [`read_from`].
+pub fn blocks_of(name: &str, kind: u16, file: &[u8]) -> Result<(Vec<FramedBlock>, u64, u32)> {
+    let place = Place { file, at: Cell::new(0) };
+    let mut reader = Reader { name, source: &mut &place, at: 0 };
+    reader.header(kind)?;
+    let mut blocks = Vec::new();
+    let (length, checksum) = reader.blocks(|reader, framed| {
+        blocks.push(framed);
+        reader.at += framed.length as u64;
+        place.at.set(framed.range().end);
+        Ok(())
+    })?;
+    Ok((blocks, length, checksum))
+}
+
+/// A file in memory of which whole blocks are passed over without a look.
+struct Place<'f> {
+    file: &'f [u8],
+    at: Cell<usize>,
+}
+
+impl Read for &Place<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.get(self.at.get()..).unwrap_or_default().read(out)?;
+        self.at.set(self.at.get() + read);
+        Ok(read)
     }
 }
 
@@ -205,6 +302,26 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Goes from block to block; `each` goes past the payload. Returns length and checksum of it all.
+    fn blocks(&mut self, mut each: impl FnMut(&mut Self, FramedBlock) -> Result<()>) -> Result<(u64, u32)> {
+        let (mut bytes, mut checksum) = (0, 0);
+        loop {
+            let at = self.at;
+            let length = u32::from_le_bytes(self.array("a block's length")?) as usize;
+            if length == 0 {
+                self.footer(at, bytes, checksum)?;
+                return Ok((bytes, checksum));
+            }
+            if length > BLOCK {
+                return Err(Error::corrupted(self.name, at, format_args!("a block of {length} bytes")));
+            }
+            let check = u32::from_le_bytes(self.array("a block's checksum")?);
+            each(self, FramedBlock { at, length, check })?;
+            bytes += length as u64;
+            checksum = crc32c::crc32c_combine(checksum, check, length);
+        }
+    }
+
     /// Appends the next `length` bytes to `to`; a file that ends earlier is damaged where it ends.
     fn take(&mut self, length: usize, to: &mut Vec<u8>, what: &str) -> Result<()> {
         let reading = |error| Error::storage(format_args!("read {}", self.name), error);

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::directory::{Directory, NewFile};
+use super::unsafe_mapping::Mapping;
 
 #[derive(Debug, Default)]
 struct Content {
@@ -130,6 +131,12 @@ impl Directory for MemoryDirectory {
         let state = self.0.lock();
         let content = state.files.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(Cursor::new(content.lock().bytes.clone())))
+    }
+
+    fn map(&self, name: &str) -> io::Result<Mapping> {
+        let state = self.0.lock();
+        let content = state.files.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Mapping::of(content.lock().bytes.clone()))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

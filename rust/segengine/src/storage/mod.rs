@@ -13,5 +13,7 @@ pub mod key_file;
 pub mod lock;
 pub mod log;
 mod long_file;
+pub mod mapped;
 pub mod memory;
 pub mod sql;
+pub mod unsafe_mapping;

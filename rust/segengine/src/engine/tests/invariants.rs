@@ -50,24 +50,24 @@ impl Gate {
     }
 }
 
-fn open_with(path: &Path, observer: Observer) -> Engine {
+pub(super) fn open_with(path: &Path, observer: Observer) -> Engine {
     Engine::open(path, OpenOptions { observer: Some(observer), ..options() }).unwrap()
 }
 
-fn email(number: u32) -> String {
+pub(super) fn email(number: u32) -> String {
     format!("email_md5:{}", hash(number))
 }
 
-fn segment(name: &str) -> SegmentName {
+pub(super) fn segment(name: &str) -> SegmentName {
     SegmentName::parse(&format!("acme/spring/{name}")).unwrap()
 }
 
-fn change(engine: &Engine, name: &str, identifier: &str, add: bool) -> MembersChanged {
+pub(super) fn change(engine: &Engine, name: &str, identifier: &str, add: bool) -> MembersChanged {
     let identifiers = [IdentifierRef::parse(identifier).ok()].into_iter();
     engine.change_members(&ADMIN, &segment(name), identifiers, add, None).unwrap()
 }
 
-fn link(engine: &Engine, one: &str, other: &str, add: bool) -> Linked {
+pub(super) fn link(engine: &Engine, one: &str, other: &str, add: bool) -> Linked {
     let mut linking = engine.begin_linking(&ADMIN, add).unwrap();
     linking.push(IdentifierRef::parse(one).unwrap(), IdentifierRef::parse(other).unwrap());
     linking.finish(None, None).unwrap()
@@ -79,7 +79,7 @@ fn batch(engine: &Engine, users: &[String]) -> BatchMatched {
     engine.match_batch(&ADMIN, users, BatchCandidates::All, &question, &mut MatchScratch::default()).unwrap()
 }
 
-fn slot_of(engine: &Engine, number: u32) -> u32 {
+pub(super) fn slot_of(engine: &Engine, number: u32) -> u32 {
     engine.inner.generation.load().slots.live(SegmentNumber(number)).unwrap().slot.0
 }
 
@@ -171,7 +171,7 @@ fn a_start_forgets_what_was_not_published() {
     assert_eq!(slot_of(&restarted, 0), 1);
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());

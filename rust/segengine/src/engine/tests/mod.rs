@@ -1,5 +1,6 @@
 //! The engine in one process: what its tests share.
 
+mod checkpoints;
 mod edits;
 mod invariants;
 mod paths;

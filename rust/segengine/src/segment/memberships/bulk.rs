@@ -107,10 +107,15 @@ impl Memberships {
         let _links = self.links.read();
         // All sets stay as they are until the records are written: a member removed in between would come back.
         let sets: Vec<_> = versions.iter().map(|version| (version.set.read(), version.slot.0)).collect();
+        let mut written = 0;
         transposer.begin(range.clone(), |id| self.identity.profile(IdentifierId(id)).0);
         for (set, slot) in &sets {
-            set.for_each_in(range.clone(), buffer, |ids| transposer.take(*slot, ids));
+            set.for_each_in(range.clone(), buffer, |ids| {
+                written += ids.len() as u64;
+                transposer.take(*slot, ids);
+            });
         }
+        self.written.fetch_add(written, Ordering::Relaxed);
         transposer.finish(|block| self.records.insert_block(block), |strays| self.records.insert_pairs(strays));
     }
 

@@ -4,7 +4,9 @@
 //! ends of the records are 16-bit numbers of *units*: a unit is one byte until a page outgrows 64 KiB, which takes about
 //! 3,000 slots a profile; then it is doubled and records are padded. A change copies the page once (1.4 KB at 70 slots a
 //! profile, some hundred nanoseconds); room kept for growth would cost more memory than it saves time. Pages that one file
-//! fills alike share their memory until they change: 16 bytes more for any other page.
+//! fills alike share their memory until they change: 16 bytes more for any other page. A page that a start found in a
+//! checkpoint lies in the mapping of that file until it changes; then it gets memory of its own, and the file stays what
+//! it is (invariant 4).
 
 use std::sync::Arc;
 
@@ -16,13 +18,32 @@ pub(super) const PAGE: usize = 16;
 /// See the module.
 #[derive(Clone, Default)]
 pub(super) struct Page {
-    /// Nothing where no record holds a slot; shared by pages that are copies of one.
-    bytes: Option<Arc<[u8]>>,
+    bytes: Bytes,
     /// End of each record, in units.
     ends: [u16; PAGE],
     /// A unit is `1 << unit_bits` bytes.
     unit_bits: u8,
 }
+
+/// Where the bytes of a page lie.
+#[derive(Clone)]
+enum Bytes {
+    /// In memory that pages share which are copies of one.
+    Own(Arc<[u8]>),
+    /// In the mapped file, from this byte on; nowhere where no record holds a slot.
+    Mapped(usize),
+}
+
+const _: () = assert!(size_of::<Bytes>() == 16, "the two are told apart by a pointer that cannot be null");
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self::Mapped(0)
+    }
+}
+
+/// What a file says of a page: where its records end, in units, and how many bits a unit has.
+pub(super) type Head = ([u16; PAGE], u8);
 
 /// Memory that rewriting page after page uses again.
 #[derive(Default)]
@@ -36,6 +57,7 @@ impl Page {
     pub(super) fn of_one(slot: u32) -> Self {
         let mut page = Self::default();
         page.edit(
+            &[],
             |_| true,
             &mut Workspace::default(),
             |_, slots| {
@@ -46,30 +68,58 @@ impl Page {
         page
     }
 
-    fn record(&self, place: usize) -> &[u8] {
-        let end = |place: usize| usize::from(self.ends.get(place).copied().unwrap_or_default()) << self.unit_bits;
-        let start = place.checked_sub(1).map_or(0, end);
-        self.bytes.as_ref().and_then(|bytes| bytes.get(start..end(place))).unwrap_or_default()
+    /// The page whose records lie in a mapped file from byte `at` on; nothing when they do not follow each other.
+    pub(super) fn mapped(at: usize, (ends, unit_bits): Head) -> Option<Self> {
+        (ends.is_sorted() && unit_bits < 16).then_some(Self { bytes: Bytes::Mapped(at), ends, unit_bits })
     }
 
-    /// Appends the slots of the record at `place`.
-    pub(super) fn read(&self, place: usize, out: &mut Vec<u32>) {
-        coding::decode(self.record(place), out);
+    /// What a file must say of the page.
+    pub(super) fn head(&self) -> Head {
+        (self.ends, self.unit_bits)
+    }
+
+    /// Bytes of all records of a page with this head.
+    pub(super) fn len_of((ends, unit_bits): &Head) -> usize {
+        ends.last().map_or(0, |&end| usize::from(end) << unit_bits)
+    }
+
+    /// The bytes of all records.
+    pub(super) fn bytes<'p>(&'p self, mapped: &'p [u8]) -> &'p [u8] {
+        match &self.bytes {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Mapped(at) => mapped.get(*at..at + Self::len_of(&self.head())).unwrap_or_default(),
+        }
+    }
+
+    fn record<'p>(&'p self, mapped: &'p [u8], place: usize) -> &'p [u8] {
+        let end = |place: usize| usize::from(self.ends.get(place).copied().unwrap_or_default()) << self.unit_bits;
+        let (start, end) = (place.checked_sub(1).map_or(0, end), end(place));
+        match &self.bytes {
+            Bytes::Own(bytes) => bytes.get(start..end),
+            Bytes::Mapped(at) => mapped.get(at + start..at + end),
+        }
+        .unwrap_or_default()
+    }
+
+    /// Appends the slots of the record at `place`; `mapped` is the file in which pages lie that never changed.
+    pub(super) fn read(&self, mapped: &[u8], place: usize, out: &mut Vec<u32>) {
+        coding::decode(self.record(mapped, place), out);
     }
 
     /// Number of slots of the record at `place`.
-    pub(super) fn width(&self, place: usize) -> usize {
-        coding::count(self.record(place))
+    pub(super) fn width(&self, mapped: &[u8], place: usize) -> usize {
+        coding::count(self.record(mapped, place))
     }
 
     /// Whether no record holds a slot.
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_none()
+        self.ends.last() == Some(&0)
     }
 
     /// Rewrites the page: `change` gets each place with its slots, and says whether it changed them. They must ascend.
     pub(super) fn edit(
         &mut self,
+        mapped: &[u8],
         touched: impl Fn(usize) -> bool,
         workspace: &mut Workspace,
         mut change: impl FnMut(usize, &mut Vec<u32>) -> bool,
@@ -79,7 +129,7 @@ impl Page {
         let mut ends = [0; PAGE];
         let mut changed = false;
         for (place, end) in ends.iter_mut().enumerate() {
-            let old = self.record(place);
+            let old = self.record(mapped, place);
             let mut same = true;
             if touched(place) {
                 slots.clear();
@@ -109,8 +159,8 @@ impl Page {
         }
     }
 
-    fn kept(bytes: &[u8]) -> Option<Arc<[u8]>> {
-        if bytes.is_empty() { None } else { Some(Arc::from(bytes)) }
+    fn kept(bytes: &[u8]) -> Bytes {
+        if bytes.is_empty() { Bytes::default() } else { Bytes::Own(Arc::from(bytes)) }
     }
 
     fn put_padded(&mut self, bytes: &[u8], ends: &[usize; PAGE]) {
@@ -142,6 +192,7 @@ mod tests {
             |place: usize, step: u32| -> Vec<u32> { (0..6_000).map(|slot| slot * step + place as u32).collect() };
         for step in [3, 11] {
             page.edit(
+                &[],
                 |place| place % 5 != 4,
                 &mut workspace,
                 |place, slots| {
@@ -152,12 +203,13 @@ mod tests {
             assert!(page.unit_bits > 0);
             for place in 0..PAGE {
                 let mut slots = Vec::new();
-                page.read(place, &mut slots);
+                page.read(&[], place, &mut slots);
                 assert_eq!(slots, if place % 5 == 4 { Vec::new() } else { wanted(place, step) });
-                assert_eq!(page.width(place), slots.len());
+                assert_eq!(page.width(&[], place), slots.len());
             }
         }
         page.edit(
+            &[],
             |_| true,
             &mut workspace,
             |place, slots| {
@@ -165,8 +217,9 @@ mod tests {
                 true
             },
         );
-        assert_eq!((page.unit_bits, page.width(0), page.width(3), page.width(4)), (0, 0, 3, 0));
+        assert_eq!((page.unit_bits, page.width(&[], 0), page.width(&[], 3), page.width(&[], 4)), (0, 0, 3, 0));
         page.edit(
+            &[],
             |_| true,
             &mut workspace,
             |_, slots| {
