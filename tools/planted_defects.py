@@ -11,26 +11,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from defects import STARTS, Defect
 
 ROOT = Path(__file__).resolve().parents[1]
 TREE = ROOT / "target" / "defects" / "tree"
 TARGET = ROOT / "target" / "defects" / "target"
 SOURCES = "rust/segengine/src"
-
-
-@dataclass(frozen=True)
-class Defect:
-    """A defect: the invariant (or, from 101, the operator) that it breaks, where, and the test that must see it."""
-
-    number: int
-    what: str
-    file: str
-    before: str
-    after: str
-    test: str
-    suite: str = "--lib"
 
 
 DEFECTS = (
@@ -484,7 +472,7 @@ def main() -> int:
     """Try the defects (those whose numbers are given, or all)."""
     chosen = {int(number) for number in sys.argv[1:]}
     copy_tree()
-    todo = [defect for defect in (*DEFECTS, *OPERATORS) if not chosen or defect.number in chosen]
+    todo = [defect for defect in (*DEFECTS, *OPERATORS, *STARTS) if not chosen or defect.number in chosen]
     for suite in sorted({defect.suite for defect in todo}):
         passed, printed = run(next(defect.test for defect in todo if defect.suite == suite), suite)
         if not passed:
