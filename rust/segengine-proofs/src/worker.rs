@@ -64,7 +64,8 @@ pub fn work(path: &Path, seed: u64, most: usize, stop: Option<Stop>) -> Result<(
     say("ready");
     std::thread::scope(|scope| {
         let (done, is_done) = std::sync::mpsc::channel::<()>();
-        let checkpoints = scope.spawn(|| checkpoint_until(&engine, &is_done));
+        let beside = &engine;
+        let checkpoints = scope.spawn(move || checkpoint_until(beside, &is_done));
         for step in Plan::new(seed).take(most) {
             say("begin");
             act(&engine, &step)?;

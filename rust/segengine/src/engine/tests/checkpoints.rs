@@ -78,7 +78,7 @@ fn a_start_maps_the_checkpoint_and_never_writes_through_it() {
     verify(&restarted);
     assert_eq!([answer(&restarted, &email(410)), answer(&restarted, &email(7))], [vec![1], vec![]]);
     assert!(std::fs::read(&file).unwrap() == before);
-    drop(start(&image_of(&restarted, "again"), "mapped from the checkpoint"));
+    start(&image_of(&restarted, "again"), "mapped from the checkpoint").close().unwrap();
 }
 
 /// What is changed while pages are copied may be in the file or not, or by half; a start from it finds the truth all the
@@ -88,7 +88,7 @@ fn what_changed_during_and_after_a_checkpoint_is_found_by_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let place: Arc<OnceLock<Engine>> = Arc::default();
     let (shared, blocks) = (Arc::clone(&place), std::sync::atomic::AtomicU32::new(0));
-    drop(furnished(&folder.path().join("data")));
+    furnished(&folder.path().join("data")).close().unwrap();
     let engine = open_with(
         &folder.path().join("data"),
         Arc::new(move |phase| {
@@ -109,7 +109,7 @@ fn what_changed_during_and_after_a_checkpoint_is_found_by_the_start() {
     );
     place.set(engine.clone()).unwrap_or_else(|_| panic!("it was opened once"));
     engine.checkpoint(&ADMIN).unwrap();
-    drop(start(&image_of(&engine, "image"), "mapped from the checkpoint"));
+    start(&image_of(&engine, "image"), "mapped from the checkpoint").close().unwrap();
     change(&engine, "two", &email(8), true);
     change(&engine, "three", &email(200), false);
     link(&engine, &email(9), &email(350), true);
@@ -118,7 +118,7 @@ fn what_changed_during_and_after_a_checkpoint_is_found_by_the_start() {
     }
     link(&engine, &email(59), &email(70), false);
     upload(&engine, "One", 280..460).unwrap();
-    drop(start(&image_of(&engine, "image"), "mapped from the checkpoint"));
+    start(&image_of(&engine, "image"), "mapped from the checkpoint").close().unwrap();
     // So many changes of one segment that their files are put together.
     for number in 0..80 {
         change(&engine, "two", &email(number), number % 3 == 0);
@@ -127,7 +127,7 @@ fn what_changed_during_and_after_a_checkpoint_is_found_by_the_start() {
         link(&engine, &email(number), &email(number + 200), number % 4 > 0);
     }
     engine.drain_sweeps();
-    drop(start(&image_of(&engine, "image"), "mapped from the checkpoint"));
+    start(&image_of(&engine, "image"), "mapped from the checkpoint").close().unwrap();
     // The observer holds the engine, which holds the observer.
     engine.close().unwrap();
 }
@@ -146,7 +146,7 @@ fn a_slot_rests_until_no_checkpoint_holds_it() {
     assert!(!free(&engine));
     upload(&engine, "Three", 0..100).unwrap();
     assert_ne!(slot_of(&engine, 3), old);
-    drop(start(&image_of(&engine, "image"), "mapped from the checkpoint"));
+    start(&image_of(&engine, "image"), "mapped from the checkpoint").close().unwrap();
     engine.checkpoint(&ADMIN).unwrap();
     assert!(!free(&engine), "the checkpoint before the newest still holds it");
     engine.checkpoint(&ADMIN).unwrap();
@@ -163,7 +163,7 @@ fn a_slot_rests_until_no_checkpoint_holds_it() {
         again.checkpoint(&ADMIN).unwrap();
     }
     (0..4).for_each(|number| drop(upload(&again, &format!("New {number}"), 100..160).unwrap()));
-    drop(start(&image_of(&again, "third"), "mapped from the checkpoint"));
+    start(&image_of(&again, "third"), "mapped from the checkpoint").close().unwrap();
 }
 
 /// A damaged checkpoint is told and not used, the one before is; without both the records are made anew. Nothing that is
@@ -187,11 +187,12 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
         std::fs::write(&newest, damaged).unwrap();
         let engine = start_damaged(&image, "the checkpoint before the newest");
         assert!(engine.notices().iter().any(|notice| notice.contains("cannot be used")), "byte {at}");
+        engine.close().unwrap();
     }
     std::fs::write(&newest, &sound[..sound.len() / 2]).unwrap();
-    drop(start_damaged(&image, "the checkpoint before the newest"));
+    start_damaged(&image, "the checkpoint before the newest").close().unwrap();
     std::fs::remove_file(&newest).unwrap();
-    drop(start_damaged(&image, "the checkpoint before the newest"));
+    start_damaged(&image, "the checkpoint before the newest").close().unwrap();
     std::fs::write(&older, b"SEGENGIN").unwrap();
     let anew = start_damaged(&image, "made anew: no checkpoint could be used");
     assert_eq!(anew.notices().len(), 2);
@@ -202,7 +203,7 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
     for _ in 0..2 {
         anew.checkpoint(&ADMIN).unwrap();
     }
-    drop(start(&image_of(&anew, "mended"), "mapped from the checkpoint"));
+    start(&image_of(&anew, "mended"), "mapped from the checkpoint").close().unwrap();
 }
 
 /// As [`start`], where `verify` is right to find the damaged file.
@@ -230,7 +231,7 @@ fn a_checkpoint_that_lacks_most_is_left_alone() {
     let engine = furnished(&folder.path().join("data"));
     engine.checkpoint(&ADMIN).unwrap();
     upload(&engine, "Base", 1..1_501).unwrap();
-    drop(start(&image_of(&engine, "image"), "made anew: too much was changed"));
+    start(&image_of(&engine, "image"), "made anew: too much was changed").close().unwrap();
 }
 
 /// A checkpoint that cannot be named is dropped and told; everything else goes on.
@@ -247,7 +248,7 @@ fn a_checkpoint_that_fails_is_told_and_leaves_nothing() {
     change(&engine, "two", &email(8), true);
     engine.checkpoint(&ADMIN).unwrap();
     assert_eq!(engine.info(&ADMIN).unwrap().checkpoint_failure, None);
-    drop(start(&image_of(&engine, "image"), "mapped from the checkpoint"));
+    start(&image_of(&engine, "image"), "mapped from the checkpoint").close().unwrap();
     engine.close().unwrap();
     assert!(engine.checkpoint(&ADMIN).is_err());
 }
@@ -265,7 +266,7 @@ fn a_small_directory_keeps_no_checkpoint() {
     let model = engine.inner.catalog.read();
     assert_eq!((model.resting_slots().len(), model.free_slots().len(), model.checkpoints().len()), (0, 1, 0));
     assert!(checkpoint_files(engine.path()).is_empty());
-    drop(start(&image_of(&engine, "image"), "made anew: there is no checkpoint"));
+    start(&image_of(&engine, "image"), "made anew: there is no checkpoint").close().unwrap();
 }
 
 #[test]
