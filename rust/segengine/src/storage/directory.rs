@@ -1,7 +1,7 @@
 //! A flat folder of files behind a trait, so that a test can stand in for the disk.
 //!
-//! The trait is cut at the steps whose order decides what a power cut leaves: begin a file, write, sync the file, sync
-//! the folder, remove. [`DiskDirectory`] is the operating system; its twin is [`MemoryDirectory`](super::memory::MemoryDirectory),
+//! The trait is cut at the steps whose order decides what a power cut leaves: begin a file, write, sync the file, name it,
+//! sync the folder, remove. [`DiskDirectory`] is the operating system; its twin is [`MemoryDirectory`](super::memory::MemoryDirectory),
 //! which fails or loses power at any step. The idea is tantivy's `Directory`.
 
 use std::fs::{self, File, OpenOptions};
@@ -42,6 +42,12 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// `NotFound`, or what the operating system says.
     fn map(&self, name: &str) -> io::Result<Mapping>;
+
+    /// Gives a file another name, which nobody has; it has one of both after a power cut until the folder is synced.
+    ///
+    /// # Errors
+    /// `NotFound`, or what the operating system says.
+    fn rename(&self, name: &str, to: &str) -> io::Result<()>;
 
     /// Removes a file.
     ///
@@ -95,6 +101,10 @@ impl Directory for DiskDirectory {
 
     fn map(&self, name: &str) -> io::Result<Mapping> {
         Mapping::open(&self.path.join(name))
+    }
+
+    fn rename(&self, name: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(name), self.path.join(to))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

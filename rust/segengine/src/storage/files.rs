@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::directory::{Directory, DiskDirectory};
-use super::framed::{self, Payload};
+use super::framed::{self, Content, Payload};
 use super::unsafe_mapping::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -75,14 +75,23 @@ impl Folder {
         self.create_of(stem, kind, &Payload::of([payload]))
     }
 
-    /// As [`Self::create`], of a payload that lies in parts.
+    /// As [`Self::create`], of a payload that lies in parts or is yet to be made: length and checksum are known when it is
+    /// written, so it has the name `stem` until it is synced.
     ///
     /// # Errors
     /// As [`Folder::write`].
     pub fn create_of(&self, stem: &str, kind: u16, payload: &Payload<'_>) -> Result<String> {
-        let name = name_of(stem, payload.len(), payload.checksum());
-        self.write_of(&name, kind, payload)?;
-        Ok(name)
+        let (length, checksum) = self.write_synced(stem, |file| self.frame(stem, kind, payload, file))?;
+        let name = name_of(stem, length, checksum);
+        let doing = |error| Error::storage(format_args!("name {}", self.path().join(&name).display()), error);
+        let named = self.directory.rename(stem, &name).map_err(doing);
+        let durable = named.and_then(|()| self.synced(self.directory.sync(), &name));
+        if durable.is_err() {
+            // Under which of the names it is, is not known.
+            let _ = self.directory.remove(stem);
+            let _ = self.directory.remove(&name);
+        }
+        durable.map(|()| name)
     }
 
     /// Writes a new file, syncs it and then the folder. When this returns, the file survives a power cut.
@@ -91,35 +100,44 @@ impl Folder {
     /// `Storage`; what was written is then removed, and the folder poisoned if it was a sync that failed. A file that
     /// has the name already is left as it is.
     pub fn write(&self, name: &str, kind: u16, payload: &[u8]) -> Result<()> {
-        self.write_of(name, kind, &Payload::of([payload]))
-    }
-
-    fn write_of(&self, name: &str, kind: u16, payload: &Payload<'_>) -> Result<()> {
-        let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
-        self.write_with(name, |file| {
-            let mut file = BufWriter::new(file);
-            let written = framed::write_to(&mut file, kind, payload).and_then(|()| file.flush());
-            if written.is_err() {
-                // What the buffer still holds must not be written when it is dropped.
-                drop(file.into_parts());
-            }
-            written.map_err(doing)
-        })
+        self.write_with(name, |file| self.frame(name, kind, &Payload::of([payload]), file).map(drop))
     }
 
     /// Begins a file, lets `write` write it, syncs it and then the folder; as [`Self::write`] in all else.
     pub(super) fn write_with<T>(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+        let written = self.write_synced(name, write)?;
+        let durable = self.synced(self.directory.sync(), name);
+        if durable.is_err() {
+            // Nothing names the file; if the removal fails too, the next start removes it as an orphan.
+            let _ = self.directory.remove(name);
+        }
+        durable.map(|()| written)
+    }
+
+    /// Begins a file, lets `write` write it, and syncs it; its name is not durable yet.
+    fn write_synced<T>(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
         self.check()?;
         let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
         let mut file = self.directory.create(name).map_err(doing)?;
         let written = write(&mut file);
         let synced = written.and_then(|written| self.synced(file.sync(), name).map(|()| written));
-        let durable = synced.and_then(|written| self.synced(self.directory.sync(), name).map(|()| written));
-        if durable.is_err() {
-            // Nothing names the file; if the removal fails too, the next start removes it as an orphan.
+        if synced.is_err() {
+            drop(file);
             let _ = self.directory.remove(name);
         }
-        durable
+        synced
+    }
+
+    /// Writes a framed file into one that was begun, and tells what it was.
+    fn frame(&self, name: &str, kind: u16, payload: &Payload<'_>, file: &mut dyn Write) -> Result<Content> {
+        let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
+        let mut file = BufWriter::new(file);
+        let written = framed::write_to(&mut file, kind, payload).and_then(|content| file.flush().map(|()| content));
+        if written.is_err() {
+            // What the buffer still holds must not be written when it is dropped.
+            drop(file.into_parts());
+        }
+        written.map_err(doing)
     }
 
     /// The bytes of a file where they lie.
@@ -207,7 +225,7 @@ fn name_of(stem: &str, length: u64, checksum: u32) -> String {
 }
 
 /// The length and checksum of the content, as a name made by [`Folder::create`] tells them.
-fn committed(name: &str) -> Option<(u64, u32)> {
+fn committed(name: &str) -> Option<Content> {
     let (rest, checksum) = name.rsplit_once('.')?;
     let (_, length) = rest.rsplit_once('.')?;
     Some((length.parse().ok()?, u32::from_str_radix(checksum, 16).ok().filter(|_| checksum.len() == 8)?))

@@ -20,7 +20,7 @@ const MAGIC: &[u8; 8] = b"SEGENGIN";
 pub const FORMAT: u16 = 1;
 const BLOCK: usize = 1 << 20;
 
-/// Content that is not held, but made block by block when it is needed: each time the same.
+/// Content that is not held, but made block by block when it is written.
 pub trait Blocks: Sync {
     /// How many blocks there are.
     fn count(&self) -> usize;
@@ -29,12 +29,11 @@ pub trait Blocks: Sync {
     fn make(&self, number: usize, bytes: &mut Vec<u8>);
 }
 
-/// What a file holds, cut into blocks with their checksums.
-pub struct Payload<'a> {
-    blocks: Vec<(Block<'a>, u32)>,
-    length: u64,
-    checksum: u32,
-}
+/// What a file holds, cut into blocks.
+pub struct Payload<'a>(Vec<Block<'a>>);
+
+/// The length of a payload, and the CRC-32C of all of it.
+pub type Content = (u64, u32);
 
 #[derive(Clone, Copy)]
 enum Block<'a> {
@@ -63,58 +62,25 @@ impl<'a> Payload<'a> {
     /// The payload that `parts` make one after the other. Each begins a block, so let them be few or long.
     #[must_use]
     pub fn of(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        Self::of_blocks(parts.into_iter().flat_map(|part| part.chunks(BLOCK)).map(Block::Held))
+        Self(parts.into_iter().flat_map(|part| part.chunks(BLOCK)).map(Block::Held).collect())
     }
 
-    /// The payload that `blocks` make: they are made once here, and once more when they are written.
+    /// The payload that `blocks` make, when it is written.
     #[must_use]
     pub fn made(blocks: &'a dyn Blocks) -> Self {
-        Self::of_blocks((0..blocks.count()).map(|number| Block::Made(blocks, number)))
-    }
-
-    fn of_blocks(blocks: impl Iterator<Item = Block<'a>>) -> Self {
-        let mut payload = Self { blocks: Vec::new(), length: 0, checksum: 0 };
-        let mut room = Vec::new();
-        for block in blocks {
-            let bytes = block.bytes(&mut room);
-            let check = crc32c::crc32c(bytes);
-            payload.checksum = crc32c::crc32c_combine(payload.checksum, check, bytes.len());
-            payload.length += bytes.len() as u64;
-            payload.blocks.push((block, check));
-        }
-        payload
-    }
-
-    /// Bytes of it.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        self.length
-    }
-
-    /// Whether there is nothing in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// CRC-32C of all of it.
-    #[must_use]
-    pub fn checksum(&self) -> u32 {
-        self.checksum
+        Self((0..blocks.count()).map(|number| Block::Made(blocks, number)).collect())
     }
 }
 
-/// Writes `payload` as a framed file of `kind`.
+/// Writes `payload` as a framed file of `kind`, and tells what it was.
 ///
 /// # Errors
 /// What `out` says.
-pub fn write_to(out: &mut dyn Write, kind: u16, payload: &Payload<'_>) -> io::Result<()> {
-    out.write_all(&header(kind))?;
+pub fn write_to(out: &mut dyn Write, kind: u16, payload: &Payload<'_>) -> io::Result<Content> {
+    let mut stream = Stream::begin(out, kind)?;
     let mut room = Vec::new();
-    for (block, check) in &payload.blocks {
-        write_block(out, block.bytes(&mut room), *check)?;
-    }
-    out.write_all(&footer(payload.len(), payload.checksum()))
+    payload.0.iter().try_for_each(|block| stream.block(block.bytes(&mut room)))?;
+    stream.end()
 }
 
 /// A framed file that is written while its content is made: length and checksum are known at the end.
@@ -148,11 +114,11 @@ impl<'a> Stream<'a> {
         write_block(self.out, bytes, check)
     }
 
-    /// Ends the file; returns length and checksum of its payload.
+    /// Ends the file, and tells what it was.
     ///
     /// # Errors
     /// What the file says.
-    pub fn end(self) -> io::Result<(u64, u32)> {
+    pub fn end(self) -> io::Result<Content> {
         self.out.write_all(&footer(self.length, self.checksum))?;
         Ok((self.length, self.checksum))
     }
@@ -212,7 +178,7 @@ pub fn read_from(name: &str, kind: u16, source: &mut dyn Read) -> Result<Vec<u8>
 }
 
 /// As [`read_from`], block by block, so that the payload is never held whole. Only when this returns is it known that
-/// nothing is missing. Returns the length and the checksum of the payload.
+/// nothing is missing. Tells what it was.
 ///
 /// # Errors
 /// As [`read_from`], and what `each` says.
@@ -221,7 +187,7 @@ pub fn read_blocks(
     kind: u16,
     source: &mut dyn Read,
     each: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<(u64, u32)> {
+) -> Result<Content> {
     let mut reader = Reader { name, source, at: 0 };
     reader.header(kind)?;
     let mut block = Vec::new();
@@ -325,6 +291,8 @@ impl Reader<'_> {
     /// Appends the next `length` bytes to `to`; a file that ends earlier is damaged where it ends.
     fn take(&mut self, length: usize, to: &mut Vec<u8>, what: &str) -> Result<()> {
         let reading = |error| Error::storage(format_args!("read {}", self.name), error);
+        // Growing on the way would end with twice the room, after as much copying.
+        to.reserve_exact(length);
         let taken = (&mut *self.source).take(length as u64).read_to_end(to).map_err(reading)?;
         self.at += taken as u64;
         if taken == length {
@@ -403,9 +371,9 @@ mod tests {
         let (one, rest) = payload.split_at(7);
         let (two, three) = rest.split_at(BLOCK + 1);
         let parts = Payload::of([&[], one, two, &[], three]);
-        assert_eq!((parts.len(), parts.checksum()), (payload.len() as u64, crc32c::crc32c(&payload)));
         let mut file = Vec::new();
-        write_to(&mut file, 1, &parts).unwrap();
+        let content = write_to(&mut file, 1, &parts).unwrap();
+        assert_eq!(content, (payload.len() as u64, crc32c::crc32c(&payload)));
         assert_eq!(decode("f", 1, &file).unwrap(), payload);
     }
 }

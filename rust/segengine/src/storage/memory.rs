@@ -139,6 +139,14 @@ impl Directory for MemoryDirectory {
         Ok(Mapping::of(content.lock().bytes.clone()))
     }
 
+    fn rename(&self, name: &str, to: &str) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.step()?;
+        let content = state.files.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        state.files.insert(to.to_owned(), content);
+        Ok(())
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.0.lock();
         state.step()?;
