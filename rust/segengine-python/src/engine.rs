@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use segengine::engine::{Engine, OpenOptions};
-use segengine_server::LocalServices;
 use segengine_server::clock::SystemClock;
 
 use crate::answers::Match;
@@ -18,14 +17,14 @@ use crate::errors::{Answer, guarded};
 use crate::lifetime::{Kept, Lifetime};
 use crate::matching::{self, Asked};
 use crate::server::{PyServer, Running};
-use crate::services::{self, ServerStream};
+use crate::services::{self, ServerStream, Services};
 
 /// An open data directory.
 #[pyclass(frozen, weakref, name = "Engine", module = "segengine._segengine")]
 pub(crate) struct PyEngine {
     lifetime: Lifetime,
     engine: Kept<Engine>,
-    services: Kept<LocalServices>,
+    services: Services,
     /// What answers from this engine over a network; closing stops it.
     servers: Mutex<Vec<Weak<Running>>>,
     /// Where the data directory is.
@@ -82,13 +81,9 @@ impl PyEngine {
                 release: Some(segengine_server::unsafe_allocator::release),
                 ..OpenOptions::new(Arc::new(SystemClock))
             };
-            let (engine, services) = py.detach(move || {
-                let engine = Engine::open(&path, options)?;
-                let services = LocalServices::new(&engine, services::look_out)?;
-                Ok::<_, segengine::Error>((engine, services))
-            })?;
+            let engine = py.detach(move || Engine::open(&path, options))?;
             Ok(Self {
-                services: Kept::new(services),
+                services: Services::default(),
                 servers: Mutex::default(),
                 lifetime: Lifetime::new(),
                 path: engine.path().to_string_lossy().into_owned(),
@@ -133,7 +128,7 @@ impl PyEngine {
         request: &Bound<'py, PyBytes>,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.call(|_| services::unary(&self.services, method, request, timeout))
+        self.call(|engine| services::unary(self.services.of(engine)?, method, request, timeout))
     }
 
     /// Calls a method that takes a stream of messages and gives one; the iterator is pulled on this thread.
@@ -144,7 +139,7 @@ impl PyEngine {
         requests: &Bound<'py, PyAny>,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.call(|_| services::client_stream(&self.services, method, requests, timeout))
+        self.call(|engine| services::client_stream(self.services.of(engine)?, method, requests, timeout))
     }
 
     /// As `client_stream`: the messages are `first` and the parts of the file at `path`, read without the GIL.
@@ -156,7 +151,7 @@ impl PyEngine {
         path: PathBuf,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.call(|_| services::file_stream(&self.services, method, first, path, timeout))
+        self.call(|engine| services::file_stream(self.services.of(engine)?, method, first, path, timeout))
     }
 
     /// Calls a method that takes one message and gives a stream of them.
@@ -167,8 +162,8 @@ impl PyEngine {
         request: &Bound<'_, PyBytes>,
         timeout: Option<f64>,
     ) -> PyResult<ServerStream> {
-        let (this, engine) = (slf.get(), slf.clone().unbind());
-        this.call(|_| services::server_stream(engine, &this.services, method, request, timeout))
+        let (this, owner) = (slf.get(), slf.clone().unbind());
+        this.call(|engine| services::server_stream(owner, this.services.of(engine)?, method, request, timeout))
     }
 
     /// Answers gRPC on an address of this machine; port 0 is a free one. It stops with the engine, with its own `stop`,

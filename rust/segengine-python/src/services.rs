@@ -8,13 +8,14 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyIterator};
+use segengine::engine::Engine;
 use segengine::{Error, ErrorKind};
 use segengine_server::file_parts::FileParts;
 use segengine_server::local::{LocalServices, LocalStream};
@@ -22,6 +23,7 @@ use segengine_server::status::Failure as Refusal;
 
 use crate::engine::PyEngine;
 use crate::errors::{Answer, Failure, guarded, type_name, wrong_type};
+use crate::lifetime::Kept;
 
 thread_local! {
     /// What ended the call of this thread from the side of Python: its exception takes the place of the call's.
@@ -30,8 +32,29 @@ thread_local! {
     static CANCELED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
+/// The services of one engine, made when the first call needs them: an engine that is only asked for adgroups has neither
+/// their thread nor a megabyte of their code in memory.
+#[derive(Default)]
+pub(crate) struct Services(OnceLock<Kept<LocalServices>>);
+
+impl Services {
+    /// The services over `engine`, always the same one.
+    pub(crate) fn of(&self, engine: &Engine) -> Result<&LocalServices, Error> {
+        match self.0.get() {
+            Some(made) => Ok(made),
+            // Of two threads that both made them one is too late, and lets go what it made.
+            None => LocalServices::new(engine, look_out).map(|made| &**self.0.get_or_init(|| Kept::new(made))),
+        }
+    }
+
+    /// Tells long streams to end, where there can be any.
+    pub(crate) fn stop(&self) {
+        self.0.get().into_iter().for_each(|made| made.stop());
+    }
+}
+
 /// Whether the call of this thread should go on; the services ask from time to time.
-pub(crate) fn look_out() -> Result<(), Refusal> {
+fn look_out() -> Result<(), Refusal> {
     if CANCELED.with_borrow(|canceled| canceled.as_ref().is_some_and(|flag| flag.load(Ordering::Acquire))) {
         return Err(interrupted("the call was canceled"));
     }
