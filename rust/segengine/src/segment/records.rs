@@ -7,7 +7,7 @@
 //!
 //! Costs: 1.3 bytes a membership at 70 of 20,000 slots a profile (`coding`), 4 bytes a profile for the pages' heads, and
 //! what the allocator rounds up (about 7 %); four bytes a slot and a growing vector before took 4.7. Heads come in chunks
-//! of 131,056 profiles, made when first written.
+//! of 14,320 profiles, made when first written.
 //! Invariant 8 is kept by the callers in `memberships`; this file only knows numbers.
 
 mod coding;
@@ -22,16 +22,17 @@ use self::page::{PAGE, Page, Workspace};
 use super::transpose::Block;
 use crate::storage::unsafe_mapping::Mapping;
 
-/// Pages of one chunk, whose heads just fit into 512 KiB, wherever a line begins: of larger pieces the allocator makes
-/// 64 KiB and more.
-const CHUNK_PAGES: usize = (1 << 13) - 1;
-const _: () = assert!(CHUNK_PAGES * size_of::<Locked>() + 63 <= 512 << 10, "a chunk fits into its piece");
+/// Pages of one chunk, whose heads just fit into 56 KiB, wherever a line begins: of these the allocator lays nine into
+/// half a mebibyte; for pieces larger than 84 KiB it takes 4 MiB at once, and where pages are huge all that is near what
+/// is used is resident.
+const CHUNK_PAGES: usize = 895;
+const _: () = assert!(CHUNK_PAGES * size_of::<Locked>() + 63 <= 56 << 10, "a chunk fits into its piece");
 const _: () = assert!(SHELVES * SHELF * CHUNK_PAGES * PAGE > u32::MAX as usize, "there is a chunk for every profile");
-/// Chunks of one shelf; shelves are made when their first chunk is, since a table of all chunks would be 400 KB of every
-/// engine.
-const SHELF: usize = 1 << 8;
+/// Chunks of one shelf; shelves are made when their first chunk is, since a table of all chunks would be megabytes of
+/// every engine.
+const SHELF: usize = 1 << 9;
 /// Shelves that can exist: all u32 profiles.
-const SHELVES: usize = 1 << 8;
+const SHELVES: usize = 5 << 7;
 /// Pages that a walk over all of them looks at in one go.
 const WALK: usize = 32;
 
@@ -119,6 +120,14 @@ fn merge(slots: &mut Vec<u32>, added: &[u32]) -> bool {
 }
 
 impl RecordStore {
+    /// Makes the heads of all profiles below `end`: made together they lie together, with nothing between them that a bulk
+    /// fill needs for a moment.
+    pub(super) fn make_room(&self, end: u32) {
+        (0..page_of(end).0).step_by(CHUNK_PAGES).for_each(|page| {
+            self.page_or_create(page);
+        });
+    }
+
     /// Appends the slots of `profile`, ascending, to `out`: one untorn copy.
     pub(super) fn read(&self, profile: u32, out: &mut Vec<u32>) {
         let (page, place) = page_of(profile);

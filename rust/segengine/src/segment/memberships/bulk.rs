@@ -72,15 +72,20 @@ impl Memberships {
     ) -> bool {
         let (threads, span) = pace.bounds();
         let mut versions: Vec<&VersionMembers> = versions.iter().map(|version| &**version).collect();
+        if pace == Pace::Start && !versions.is_empty() {
+            self.records.make_room(identifiers_end);
+        }
         versions.sort_by_key(|version| version.slot);
         let (next, done, stopped) = (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
         let filling = Filling { versions, span, end: identifiers_end, next, done, stopped };
         std::thread::scope(|scope| {
             let others = threads.min(identifiers_end.div_ceil(span) as usize).saturating_sub(1);
-            for _ in 0..others {
-                scope.spawn(|| self.fill_ranges(&filling, |_| true));
-            }
+            let threads: Vec<_> = (0..others).map(|_| scope.spawn(|| self.fill_ranges(&filling, |_| true))).collect();
             self.fill_ranges(&filling, &mut go_on);
+            // A scope waits for what its threads do, a join for their ends: only then is their memory free to go back.
+            for thread in threads {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
         });
         !filling.stopped.load(Ordering::Relaxed) && go_on(filling.done.load(Ordering::Relaxed))
     }
