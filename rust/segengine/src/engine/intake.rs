@@ -5,6 +5,8 @@
 //! commits it and appends it. If nobody else gave ids meanwhile (nearly always) the provisional ids are the final ones;
 //! otherwise the sets are renumbered once. Memory: the sets, and about 25 bytes for each new identifier.
 
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 
 use super::Inner;
@@ -13,9 +15,8 @@ use super::publisher::Change;
 use crate::bitmap::IdentifierSet;
 use crate::catalog::IdentityRun;
 use crate::error::{Error, Result};
-use crate::identity::stored::{Entry, IDENTITY_FILE, RunBlocks, encode_run};
-use crate::identity::{Digest, IdentityTable, Kind};
-use crate::ids::IdentifierId;
+use crate::identity::stored::{Entry, IDENTITY_FILE, RunBlocks, encode_run, joined_runs};
+use crate::identity::{Digest, IdentityTable, Kind, LaidDown, are_one};
 use crate::limits;
 use crate::storage::framed::Payload;
 
@@ -30,8 +31,7 @@ pub(super) struct Intake {
 }
 
 fn hash_of(digest: &Digest) -> u64 {
-    let (_, second) = digest.0.split_at(8);
-    second.try_into().map_or(0, u64::from_le_bytes)
+    digest.halves()[0]
 }
 
 impl Intake {
@@ -59,9 +59,9 @@ impl Intake {
 
     fn take_fresh(&mut self, digest: &Digest, kind: Kind, day: u16) -> Result<u32> {
         let (hash, fresh) = (hash_of(digest), &mut self.fresh);
-        if let Some(&place) =
-            self.places.find(hash, |&place| fresh.get(place as usize).is_some_and(|entry| entry.0 == *digest))
-        {
+        if let Some(&place) = self.places.find(hash, |&place| {
+            fresh.get(place as usize).is_some_and(|entry| are_one(entry.0.halves(), digest.halves()))
+        }) {
             if let Some(entry) = fresh.get_mut(place as usize) {
                 entry.2 = entry.2.max(day);
             }
@@ -158,8 +158,9 @@ impl Inner {
     }
 
     /// As [`Self::write_run`], of what the table has laid down.
-    pub(super) fn write_run_of(&self, first: u32, count: u32) -> Result<IdentityRun> {
-        let blocks = RunBlocks::of(&self.identity, first, count);
+    pub(super) fn write_run_of(&self, laid_down: &LaidDown) -> Result<IdentityRun> {
+        let (first, count) = laid_down.ids();
+        let blocks = RunBlocks::of(laid_down);
         let file = self.new_file_of("identity", IDENTITY_FILE, || Payload::made(&blocks))?;
         Ok(IdentityRun { number: 0, first, count, file })
     }
@@ -193,7 +194,8 @@ impl Inner {
         }
         let first = merged.last().map_or(0, |run| run.first);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let file = self.new_file("identity", IDENTITY_FILE, &encode_run(&self.entries(first, count)?))?;
+        merged.reverse();
+        let file = self.join_runs(&merged)?;
         for run in &merged {
             change.write.remove::<IdentityRun>(run.number)?;
         }
@@ -202,20 +204,19 @@ impl Inner {
         Ok(merged.iter().map(|run| run.file.clone()).collect())
     }
 
-    /// What the table holds of `first..first + count`.
-    fn entries(&self, first: u32, count: u32) -> Result<Vec<Entry>> {
-        let ids = (first..first.saturating_add(count)).map(IdentifierId);
-        let lost = || Error::internal("an identifier of a run is not in the table");
-        ids.map(|id| {
-            let (digest, kind) = self.identity.digest(id).zip(self.identity.kind(id)).ok_or_else(lost)?;
-            Ok((digest, kind, self.identity.seen_day(id)))
-        })
-        .collect()
+    /// Writes what the files of some runs hold, which follow each other, into one. They are checked as they are read; the
+    /// table does not keep digests, and days that are later in it are in the files of sightings.
+    fn join_runs(&self, runs: &[Arc<IdentityRun>]) -> Result<String> {
+        let read = |run: &Arc<IdentityRun>| self.folder.read(&run.file, IDENTITY_FILE);
+        let bytes = runs.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let held: Vec<_> = runs.iter().zip(&bytes).map(|(run, bytes)| (&*run.file, run.count, &**bytes)).collect();
+        let parts = joined_runs(&held)?;
+        self.new_file_of("identity", IDENTITY_FILE, || Payload::of(parts))
     }
 
     /// Appends entries whose run is committed.
     pub(super) fn join(&self, entries: &[Entry]) {
-        let appended = self.identity.append(entries.iter().map(|(digest, kind, day)| (digest, *kind, *day)));
+        let appended = self.identity.prepare(entries).map(|newcomers| self.identity.publish(newcomers));
         // The bound was checked before the commit, by the only one who may append.
         debug_assert!(appended.is_ok(), "a committed run must fit the table");
     }

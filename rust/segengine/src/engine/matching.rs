@@ -138,9 +138,8 @@ impl Engine {
         answering.prefetch(question.candidates);
         answering.seek(identifiers, &mut scratch.sought)?;
         for sought in &mut scratch.sought {
-            // The record's page comes while the digest is compared.
-            let look = |id| inner.memberships.touch(id);
-            sought.id = sought.digest.and_then(|digest| inner.identity.find_looking(&digest, look));
+            sought.id = sought.digest.and_then(|digest| inner.identity.find(&digest));
+            sought.id.into_iter().for_each(|id| inner.memberships.touch(id));
         }
         let mut matched = answering.identify(0..scratch.sought.len(), scratch, None);
         matched.skipped += answering.answer(question.candidates, scratch);

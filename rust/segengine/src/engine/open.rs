@@ -195,7 +195,7 @@ pub(super) fn load(folder: &Folder, model: &Model) -> Result<Loaded> {
 }
 
 fn load_identity(folder: &Folder, model: &Model) -> Result<(Arc<IdentityTable>, LinkSet)> {
-    let mut identity = Restoring::default();
+    let mut identity = Restoring::new(model.identity_runs.values().map(|run| u64::from(run.count)).sum());
     let mut runs: Vec<_> = model.identity_runs.values().collect();
     runs.sort_by_key(|run| run.first);
     for run in runs {

@@ -11,8 +11,8 @@ use super::open::{OpenOptions, load};
 use super::{Engine, Inner};
 use crate::catalog::{Catalog, Model};
 use crate::error::{Error, ErrorKind, Result};
-use crate::identity::IdentityTable;
 use crate::identity::stored::{IDENTITY_FILE, LINKS_FILE, SEEN_FILE};
+use crate::identity::{Digest, IdentityTable, Kind, RunReader, RunSink};
 use crate::ids::IdentifierId;
 use crate::segment::checkpoint::RECORDS_FILE;
 use crate::segment::stored::{CHANGE_FILE, MEMBERS_FILE};
@@ -189,6 +189,7 @@ impl Verifying<'_> {
         match load(&inner.folder, model) {
             Ok(stored) => {
                 self.identities(&inner.identity, &stored.identity);
+                self.digests(inner, model);
                 let links = inner.memberships.with_links(|links| links.iter().eq(stored.links.iter()));
                 if !links {
                     self.tell("", None, "the links in memory are not those of the files");
@@ -219,15 +220,45 @@ impl Verifying<'_> {
             return;
         }
         let ids = (0..stored.len()).map(IdentifierId);
-        let differs = |id: IdentifierId| {
-            served.digest(id) != stored.digest(id)
-                || served.kind(id) != stored.kind(id)
-                || served.profile(id) != stored.profile(id)
-                || served.digest(id).and_then(|digest| served.find(&digest)) != Some(id)
-        };
+        let differs = |id: IdentifierId| served.kind(id) != stored.kind(id) || served.profile(id) != stored.profile(id);
         let different: Vec<IdentifierId> = ids.filter(|&id| differs(id)).take(TOLD).collect();
         different.into_iter().for_each(|id| self.tell("", None, format!("identifier {id} is not what its file says")));
     }
+
+    /// Looks every digest of the files up in the table that serves, which does not keep them.
+    fn digests(&mut self, inner: &Inner, model: &Model) {
+        for run in model.identity_runs.values() {
+            let mut looking = LookingUp { served: &inner.identity, different: Vec::new() };
+            let mut reader = RunReader::new(&run.file, run.first, run.count, &mut looking);
+            let read = inner.folder.read_blocks(&run.file, IDENTITY_FILE, &mut |bytes| reader.take(bytes));
+            if let Err(error) = read.and_then(|()| reader.end()) {
+                self.found(&error);
+            }
+            for id in looking.different {
+                self.tell("", None, format!("identifier {id} is not found by the digest in its file"));
+            }
+        }
+    }
+}
+
+/// Looks up digests that are read, and keeps the first that lead elsewhere than to their ids.
+struct LookingUp<'i> {
+    served: &'i IdentityTable,
+    different: Vec<IdentifierId>,
+}
+
+impl RunSink for LookingUp<'_> {
+    fn digests(&mut self, first: u32, digests: &[[u8; 16]]) {
+        let mut ids = (first..).map(IdentifierId);
+        self.served.find_many(digests.iter().map(|&digest| Digest(digest)), |found| {
+            let different = ids.next().filter(|&id| found != Some(id) && self.different.len() < TOLD);
+            self.different.extend(different);
+        });
+    }
+
+    fn kinds(&mut self, _first: u32, _kinds: impl Iterator<Item = Kind>) {}
+
+    fn days(&mut self, _first: u32, _days: impl Iterator<Item = u16>) {}
 }
 
 fn named_files(model: &Model) -> Vec<(&str, u16)> {

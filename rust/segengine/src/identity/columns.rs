@@ -1,88 +1,86 @@
-//! What is known of each identifier id, in columns: digest, kind, last day seen, and the profile where it is linked.
+//! What is known of each identifier id: its kind and the last day it was seen, and the profile where it is linked.
 //!
-//! Ids are given in order and never reused, so the columns only grow, in chunks that never move; readers go to them
-//! without a lock. Most identifiers are their own profile, so pointers exist only for blocks of 256 ids in which one is
-//! linked. A chunk just fits into 512 KiB, a size of which the allocator rounds nothing up; of pieces that are larger it
-//! makes 64 KiB and more (65,536 ids in one took 22 bytes each where 19 are used), and of what is rounded all is resident
-//! where pages are huge. Costs: 19 bytes an identifier, a sixteenth of one for the pointers that do not exist, 4 for
-//! those that do; at most one unfilled chunk of half a megabyte.
+//! Two bytes: three bits of kind, for there are exactly eight, and thirteen of the day, from 1 for the first of January
+//! 2020 to 8,191 for a day in June 2042; 0 is never. Days before and after count as the first and the last, which no
+//! question of who was seen in the last months can tell. The files keep kind and day as they came.
+//!
+//! Ids are given in order and never reused, so the column only grows, in chunks that never move; readers go to it without
+//! a lock. Most identifiers are their own profile, so pointers exist only for blocks of 256 ids in which one is linked.
+//! Costs: 2 bytes an identifier, a sixteenth of one for the pointers that do not exist, 4 for those that do; at most one
+//! unfilled chunk of 56 KiB: of these the allocator lays nine into half a mebibyte; for pieces larger than 84 KiB it takes
+//! 4 MiB at once, and where pages are huge all that is near what is used is resident.
 
-use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
-use super::digest::Digest;
-use super::slab::{Slab, Spare};
+use super::identifier::Kind;
 
-/// Identifiers whose columns lie together: 19 lines of memory.
-pub(super) const GROUP: usize = 1 << 6;
 /// Identifiers of one chunk.
-pub(super) const CHUNK: usize = 428 * GROUP;
-/// The piece of memory that a chunk fits into.
-const PIECE: usize = 512 << 10;
-const _: () = assert!(CHUNK / GROUP * size_of::<Group>() + 63 <= PIECE, "a chunk fits, wherever a line begins");
+const CHUNK: usize = 111 * LINKED_BLOCK;
 const _: () = assert!(CHUNK.is_multiple_of(LINKED_BLOCK), "pointers of a block lie in one chunk");
 const _: () = assert!(SHELVES * SHELF * CHUNK > u32::MAX as usize, "there is a chunk for every id");
 /// Chunks of one shelf; shelves are made when their first chunk is.
 const SHELF: usize = 1 << 9;
 /// Shelves that can exist: all u32 ids.
-const SHELVES: usize = 1 << 9;
+const SHELVES: usize = 5 << 6;
 /// Identifiers whose pointers come into being together.
 const LINKED_BLOCK: usize = 1 << 8;
 
-/// The two halves of a digest, little-endian.
-pub(crate) type Halves = [u64; 2];
+const KIND_BITS: u32 = 3;
+const KIND_MASK: u16 = (1 << KIND_BITS) - 1;
+const _: () = assert!(Kind::ALL.len() == 1 << KIND_BITS, "the bits of a kind say each of them and nothing else");
+/// The last day before those that can be told apart: 2019-12-31, since 1970.
+const BEFORE_DAYS: u16 = 18_261;
+/// The last day that can be told from those after it.
+const LAST_DAY: u16 = BEFORE_DAYS + (u16::MAX >> KIND_BITS);
 
 type Pointers = OnceLock<Box<[AtomicU32; LINKED_BLOCK]>>;
 
-/// The columns of some neighboring ids, each digest whole in one line of memory.
-#[repr(align(64))]
-pub(super) struct Group {
-    digests: [[AtomicU64; 2]; GROUP],
-    seen_days: [AtomicU16; GROUP],
-    kinds: [AtomicU8; GROUP],
+/// Kind and day in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Known(u16);
+
+impl Known {
+    pub(super) fn new(kind: Kind, seen_day: u16) -> Self {
+        Self(packed_day(seen_day) << KIND_BITS | u16::from(kind.number() - 1))
+    }
+
+    fn kind(self) -> Option<Kind> {
+        Kind::from_number(u32::from(self.0 & KIND_MASK) + 1)
+    }
+
+    fn seen_day(self) -> u16 {
+        match self.0 >> KIND_BITS {
+            0 => 0,
+            day => BEFORE_DAYS + day,
+        }
+    }
 }
 
-impl Group {
-    pub(super) const fn new() -> Self {
-        Self {
-            digests: [const { [const { AtomicU64::new(0) }; 2] }; GROUP],
-            seen_days: [const { AtomicU16::new(0) }; GROUP],
-            kinds: [const { AtomicU8::new(0) }; GROUP],
-        }
-    }
-
-    /// Lays a digest down where nobody else looks yet.
-    #[inline]
-    pub(super) fn put(&mut self, place: usize, digest: Halves) {
-        if let Some([first, second]) = self.digests.get_mut(place) {
-            (*first.get_mut(), *second.get_mut()) = (digest[0], digest[1]);
-        }
-    }
-
-    /// The digests from a place on.
-    pub(super) fn digests(&self, place: usize) -> impl Iterator<Item = Halves> {
-        let digests = self.digests.get(place..).unwrap_or_default().iter();
-        digests.map(|[first, second]| [first.load(Ordering::Relaxed), second.load(Ordering::Relaxed)])
+/// What is kept of a day since 1970: 0 is never.
+const fn packed_day(day: u16) -> u16 {
+    if day == 0 {
+        0
+    } else if day <= BEFORE_DAYS {
+        1
+    } else if day >= LAST_DAY {
+        LAST_DAY - BEFORE_DAYS
+    } else {
+        day - BEFORE_DAYS
     }
 }
 
 struct Chunk {
-    groups: Box<[Group]>,
+    known: Box<[AtomicU16]>,
     pointers: Box<[Pointers]>,
 }
 
-impl Chunk {
-    /// A chunk in memory that was used, or in new memory.
-    fn of(groups: Option<Box<[Group]>>) -> Self {
+impl Default for Chunk {
+    fn default() -> Self {
         Self {
-            groups: groups.unwrap_or_else(|| (0..CHUNK / GROUP).map(|_| Group::new()).collect()),
+            known: (0..CHUNK).map(|_| AtomicU16::new(0)).collect(),
             pointers: (0..CHUNK / LINKED_BLOCK).map(|_| OnceLock::new()).collect(),
         }
-    }
-
-    fn group(&self, place: usize) -> Option<(&Group, usize)> {
-        Some((self.groups.get(place / GROUP)?, place % GROUP))
     }
 }
 
@@ -100,152 +98,81 @@ impl Default for Columns {
 }
 
 impl Columns {
+    /// The columns of the ids below `end`, of which nothing is known yet: made together they lie together.
+    pub(super) fn with_room(end: u32) -> Self {
+        let columns = Self::default();
+        (0..end as usize).step_by(CHUNK).for_each(|id| {
+            columns.chunk_or_create(id);
+        });
+        columns
+    }
+
     /// Writes what is known of new ids, counted from `first`. They must not be in use yet; so for all that write.
-    pub(super) fn write(&self, first: u32, entries: impl Iterator<Item = (Halves, u8, u16)>) {
-        self.fill(first, entries, |group, place| {
-            let places = group.digests.iter().zip(&group.kinds).zip(&group.seen_days).skip(place);
-            places.map(|((digest, kind), day)| {
-                move |entry: (Halves, u8, u16)| {
-                    digest[0].store(entry.0[0], Ordering::Relaxed);
-                    digest[1].store(entry.0[1], Ordering::Relaxed);
-                    kind.store(entry.1, Ordering::Relaxed);
-                    day.store(entry.2, Ordering::Relaxed);
-                }
-            })
-        });
+    pub(super) fn write(&self, first: u32, known: impl Iterator<Item = Known>) {
+        self.fill(first, known, |place, known| place.store(known.0, Ordering::Relaxed));
     }
 
-    /// Writes what a slab holds, of one kind and never seen, into chunks that are made of `spare` ones.
-    pub(super) fn write_slab(&self, first: u32, kind: u8, slab: &Slab, spare: &Spare) {
-        let mut id = first as usize;
-        for (source, count) in slab.groups() {
-            let mut at = 0;
-            while at < count {
-                let chunk = self.chunk_or_create(id, || spare.take());
-                let Some((group, place)) = chunk.group(id % CHUNK) else { return };
-                let taken = (GROUP - place).min(count - at);
-                let digests = group.digests.iter().zip(&group.kinds).skip(place);
-                for ((digest, of_kind), halves) in digests.zip(source.digests(at).take(taken)) {
-                    digest[0].store(halves[0], Ordering::Relaxed);
-                    digest[1].store(halves[1], Ordering::Relaxed);
-                    of_kind.store(kind, Ordering::Relaxed);
-                }
-                (at, id) = (at + taken, id + taken);
-            }
-        }
+    /// Writes kinds, of which nobody was seen.
+    pub(super) fn write_kinds(&self, first: u32, kinds: impl Iterator<Item = Kind>) {
+        self.write(first, kinds.map(|kind| Known::new(kind, 0)));
     }
 
-    /// Appends the bytes of the digests of some ids, which were written.
-    pub(super) fn append_digests(&self, ids: Range<u32>, bytes: &mut Vec<u8>) {
-        self.for_each_group(ids, |group, places| {
-            let digests = group.digests(places.start).take(places.len());
-            digests.for_each(|halves| bytes.extend_from_slice(&Digest::of_halves(halves).0));
-        });
-    }
-
-    /// Appends the numbers of the kinds of some ids.
-    pub(super) fn append_kinds(&self, ids: Range<u32>, bytes: &mut Vec<u8>) {
-        self.for_each_group(ids, |group, places| {
-            // Loads of atomics are not joined by the compiler, but what is made of them is: a whole group at a time.
-            let kinds = group.kinds.each_ref().map(|kind| kind.load(Ordering::Relaxed));
-            bytes.extend_from_slice(kinds.get(places).unwrap_or_default());
-        });
-    }
-
-    /// Appends the bytes of the last days on which some ids were seen.
-    pub(super) fn append_days(&self, ids: Range<u32>, bytes: &mut Vec<u8>) {
-        self.for_each_group(ids, |group, places| {
-            let days = group.seen_days.each_ref().map(|day| day.load(Ordering::Relaxed).to_le_bytes());
-            bytes.extend_from_slice(days.get(places).unwrap_or_default().as_flattened());
-        });
-    }
-
-    /// Calls `visit` with each group of some ids, and their places in it.
-    fn for_each_group(&self, ids: Range<u32>, mut visit: impl FnMut(&Group, Range<usize>)) {
-        let mut at = ids.start;
-        while let Some((group, place)) = self.group(at).filter(|_| at < ids.end) {
-            let end = GROUP.min(place + (ids.end - at) as usize);
-            visit(group, place..end);
-            at = at.saturating_add(u32::try_from(end - place).unwrap_or(u32::MAX));
-        }
-    }
-
-    /// Writes digests alone.
-    pub(super) fn write_digests(&self, first: u32, digests: impl Iterator<Item = Halves>) {
-        self.fill(first, digests, |group, place| {
-            group.digests.iter().skip(place).map(|digest| {
-                move |halves: Halves| {
-                    digest[0].store(halves[0], Ordering::Relaxed);
-                    digest[1].store(halves[1], Ordering::Relaxed);
-                }
-            })
-        });
-    }
-
-    /// Writes the numbers of kinds alone.
-    pub(super) fn write_kinds(&self, first: u32, kinds: impl Iterator<Item = u8>) {
-        self.fill(first, kinds, |group, place| {
-            group.kinds.iter().skip(place).map(|place| move |kind| place.store(kind, Ordering::Relaxed))
-        });
-    }
-
-    /// Writes the last days seen alone.
+    /// Writes the last days seen beside kinds that are written.
     pub(super) fn write_days(&self, first: u32, days: impl Iterator<Item = u16>) {
-        self.fill(first, days, |group, place| {
-            group.seen_days.iter().skip(place).map(|place| move |day| place.store(day, Ordering::Relaxed))
+        self.fill(first, days, |place, day| {
+            place.store(packed_day(day) << KIND_BITS | place.load(Ordering::Relaxed) & KIND_MASK, Ordering::Relaxed);
         });
     }
 
-    /// Hands items to what `places` says of a group, from a place in it on.
-    fn fill<'a, T, Store: FnOnce(T), Places: Iterator<Item = Store>>(
-        &'a self,
-        first: u32,
-        items: impl Iterator<Item = T>,
-        places: impl Fn(&'a Group, usize) -> Places,
-    ) {
+    /// Hands items to the places from `first` on.
+    fn fill<T>(&self, first: u32, items: impl Iterator<Item = T>, store: impl Fn(&AtomicU16, T)) {
         let mut id = first as usize;
         let mut items = items.peekable();
         while items.peek().is_some() {
-            let groups = self.chunk_or_create(id, || None).groups.iter().skip(id % CHUNK / GROUP);
-            for group in groups {
-                let place = id % GROUP;
-                // The places come first: an item must not be taken that finds no place.
-                places(group, place).zip(items.by_ref()).for_each(|(store, item)| store(item));
-                id += GROUP - place;
-                if items.peek().is_none() {
-                    return;
-                }
-            }
+            let places = self.chunk_or_create(id).known.iter().skip(id % CHUNK);
+            // The places come first: an item must not be taken that finds no place.
+            places.zip(items.by_ref()).for_each(|(place, item)| store(place, item));
+            id += CHUNK - id % CHUNK;
         }
     }
 
-    /// The digest of an id.
+    /// The kind of an id.
     #[inline]
-    pub(super) fn halves(&self, id: u32) -> Option<Halves> {
-        let (group, place) = self.group(id)?;
-        let digest = group.digests.get(place)?;
-        Some([digest[0].load(Ordering::Relaxed), digest[1].load(Ordering::Relaxed)])
+    pub(super) fn kind(&self, id: u32) -> Option<Kind> {
+        Known(self.known(id)?.load(Ordering::Relaxed)).kind()
     }
 
-    /// The number of the kind of an id.
-    pub(super) fn kind(&self, id: u32) -> Option<u8> {
-        let (group, place) = self.group(id)?;
-        Some(group.kinds.get(place)?.load(Ordering::Relaxed))
+    /// The last day on which an id was seen, 0 when it never was.
+    pub(super) fn seen_day(&self, id: u32) -> u16 {
+        self.known(id).map_or(0, |known| Known(known.load(Ordering::Relaxed)).seen_day())
     }
 
-    /// The last day on which an id was seen.
-    pub(super) fn seen_day(&self, id: u32) -> Option<&AtomicU16> {
-        let (group, place) = self.group(id)?;
-        group.seen_days.get(place)
+    /// Moves the last day of an id on; true when it was before. Most calls only read.
+    pub(super) fn saw(&self, id: u32, day: u16) -> bool {
+        let Some(known) = self.known(id) else { return false };
+        let day = packed_day(day);
+        let mut now = known.load(Ordering::Relaxed);
+        while now >> KIND_BITS < day {
+            let later = day << KIND_BITS | now & KIND_MASK;
+            match known.compare_exchange_weak(now, later, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(changed) => now = changed,
+            }
+        }
+        false
     }
 
-    /// Calls `visit` with every id below `end` that was seen on `oldest` or later, and the number of its kind.
-    pub(super) fn for_each_seen(&self, oldest: u16, end: u32, mut visit: impl FnMut(u32, u8)) {
-        for first in (0..end).step_by(GROUP) {
-            let Some((group, _)) = self.group(first) else { return };
-            for ((id, day), kind) in (first..end).zip(&group.seen_days).zip(&group.kinds) {
-                if day.load(Ordering::Relaxed) >= oldest {
-                    visit(id, kind.load(Ordering::Relaxed));
+    /// Calls `visit` with every id below `end` that was seen on `oldest` or later, and its kind.
+    pub(super) fn for_each_seen(&self, oldest: u16, end: u32, mut visit: impl FnMut(u32, Kind)) {
+        let least = packed_day(oldest.max(1)) << KIND_BITS;
+        for first in (0..end).step_by(CHUNK) {
+            let Some(chunk) = self.place(first).map(|(chunk, _)| chunk) else { return };
+            for (id, known) in (first..end).zip(&chunk.known) {
+                let known = known.load(Ordering::Relaxed);
+                if known >= least
+                    && let Some(kind) = Known(known).kind()
+                {
+                    visit(id, kind);
                 }
             }
         }
@@ -276,8 +203,9 @@ impl Columns {
     }
 
     #[inline]
-    fn group(&self, id: u32) -> Option<(&Group, usize)> {
-        self.place(id).and_then(|(chunk, place)| chunk.group(place))
+    fn known(&self, id: u32) -> Option<&AtomicU16> {
+        let (chunk, place) = self.place(id)?;
+        chunk.known.get(place)
     }
 
     #[inline]
@@ -288,10 +216,49 @@ impl Columns {
     }
 
     #[expect(clippy::indexing_slicing, reason = "the id is a u32, for which every shelf and chunk exists")]
-    fn chunk_or_create(&self, id: usize, spare: impl FnOnce() -> Option<Box<[Group]>>) -> &Chunk {
+    fn chunk_or_create(&self, id: usize) -> &Chunk {
         let number = id / CHUNK;
         let shelf =
             self.shelves[number / SHELF % SHELVES].get_or_init(|| (0..SHELF).map(|_| OnceLock::new()).collect());
-        shelf[number % SHELF].get_or_init(|| Chunk::of(spare()))
+        shelf[number % SHELF].get_or_init(Chunk::default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every kind with every day reads back; days before 2020 and after 2042 as the first and the last, never as never.
+    #[test]
+    fn kinds_and_days_read_back() {
+        for kind in Kind::ALL {
+            for day in 0..=u16::MAX {
+                let known = Known::new(kind, day);
+                let expected = if day == 0 { 0 } else { day.clamp(18_262, 26_452) };
+                assert_eq!((known.kind(), known.seen_day()), (Some(kind), expected), "day {day}");
+            }
+        }
+    }
+
+    /// A day only moves on, beside a kind that stays, whoever else moves it.
+    #[test]
+    fn days_move_on() {
+        let columns = Columns::default();
+        columns.write(5, [Known::new(Kind::Log, 0), Known::new(Kind::EmailMd5, 20_000)].into_iter());
+        assert!(columns.saw(5, 3) && !columns.saw(5, 18_262) && columns.saw(5, 18_263));
+        assert_eq!((columns.seen_day(5), columns.kind(5)), (18_263, Some(Kind::Log)));
+        assert!(!columns.saw(6, 20_000) && !columns.saw(6, 0) && columns.saw(6, u16::MAX) && !columns.saw(6, u16::MAX));
+        assert_eq!((columns.seen_day(6), columns.kind(6)), (26_452, Some(Kind::EmailMd5)));
+        let moved: usize = std::thread::scope(|scope| {
+            let move_on = |first: u16| (first..20_001).step_by(2).filter(|&day| columns.saw(5, day)).count();
+            let threads = [18_264, 18_265].map(|first| scope.spawn(move || move_on(first)));
+            threads.map(|thread| thread.join().unwrap()).iter().sum()
+        });
+        assert!((869..=1_737).contains(&moved), "{moved}");
+        assert_eq!((columns.seen_day(5), columns.kind(5)), (20_000, Some(Kind::Log)));
+        assert_eq!(
+            (columns.kind(4), columns.kind(CHUNK as u32), columns.saw(CHUNK as u32, 1)),
+            (Some(Kind::EmailMd5), None, false)
+        );
     }
 }

@@ -23,7 +23,6 @@ use blake3::IncrementCounter;
 use blake3::platform::Platform;
 use serde::{Deserialize, Serialize};
 
-use super::columns::Halves;
 use super::hex;
 use super::identifier::Kind;
 use crate::limits;
@@ -42,13 +41,16 @@ const CHUNK_END: u8 = 2;
 const ROOT: u8 = 8;
 const KEYED_HASH: u8 = 16;
 
+/// The two halves of a digest, little-endian.
+pub(crate) type Halves = [u64; 2];
+
 /// What is stored in place of an identifier.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(pub [u8; 16]);
 
 impl Digest {
-    /// The two halves, little-endian: the first chooses shard and bucket of the identity table, the second the tag.
+    /// The two halves, little-endian: the first chooses shard and bucket of the identity table.
     #[inline]
     pub(crate) fn halves(&self) -> Halves {
         let (first, second) = self.0.split_at(8);

@@ -11,19 +11,22 @@ pub mod hex;
 pub mod identifier;
 mod index;
 mod links;
+mod reading;
 mod restoring;
 mod slab;
 pub mod stored;
 mod table;
 
-pub(crate) use columns::Halves;
+pub(crate) use digest::Halves;
 pub use digest::{Digest, DigestKey};
 pub use identifier::{Identifier, IdentifierProblem, IdentifierRef, Kind};
+pub(crate) use index::are_one;
 pub use links::{LinkSet, Regrouping};
-pub use restoring::{Restoring, RestoringRun};
+pub use reading::{RunReader, RunSink};
+pub use restoring::Restoring;
 pub(crate) use slab::Slabs;
 pub use table::{IdentityTable, Newcomers};
-pub(crate) use table::{LaidAside, on_threads, threads_for};
+pub(crate) use table::{LaidAside, LaidDown, on_threads, threads_for};
 
 #[cfg(test)]
 pub(crate) use links::tests::naive_profiles;

@@ -1,65 +1,42 @@
-//! Digests that were laid aside, in memory that becomes columns.
+//! Digests that were laid aside, in pieces that never move.
 //!
-//! A file of ten million people whom nobody knew is 160 MB of digests, and their columns in the identity table are as
-//! much again. Memory that the system has to find first costs more than anything that is done with it (up to 5 µs for
-//! 4 KB on a virtual machine), so what is gathered lies in groups of the columns from the beginning: once the digests of
-//! a slab are where their ids belong, the slab is the chunk for others.
+//! A file of ten million people whom nobody knew is 160 MB of digests. A vector that grows copies them again and again, and
+//! memory that the system has to find first costs more than anything that is done with it (up to 5 µs for 4 KB on a
+//! virtual machine); so they lie in pieces of a size that the allocator gives whole, and takes back for whoever needs a
+//! piece next.
 
-use parking_lot::Mutex;
+use super::digest::Halves;
 
-use super::columns::{CHUNK, GROUP, Group, Halves};
-
-/// Groups of a full slab.
-const GROUPS: usize = CHUNK / GROUP;
+/// Digests of a full slab: they just fit into 56 KiB, the piece that chunks of columns and of heads of records take as
+/// well, so that what is free again serves them; the allocator lays nine into half a mebibyte.
+const SLAB: usize = (56 << 10) / size_of::<Halves>() - 4;
 /// Digests that are expected from which the first slab does not have to grow.
-const MANY: usize = CHUNK / 4;
+const MANY: usize = SLAB / 4;
 
-/// A list of digests, at most as many as a chunk of the columns has.
-pub(crate) struct Slab {
-    groups: Vec<Group>,
-    count: usize,
-}
+/// A list of digests, of a bounded length.
+pub(crate) struct Slab(Vec<Halves>);
 
 impl Slab {
-    /// An empty one with room for `groups`; more come when they are needed.
-    fn with_room(groups: usize) -> Self {
-        Self { groups: Vec::with_capacity(groups), count: 0 }
-    }
-
-    /// Number of digests.
-    pub(crate) fn len(&self) -> usize {
-        self.count
+    /// Its digests.
+    pub(crate) fn digests(&self) -> &[Halves] {
+        &self.0
     }
 
     /// Appends a digest where there is room.
     #[inline]
     fn push(&mut self, digest: Halves) -> bool {
-        if self.count == self.groups.len() * GROUP {
-            if self.groups.len() == GROUPS {
-                return false;
-            }
-            self.groups.push(Group::new());
+        let has_room = self.0.len() < SLAB;
+        if has_room {
+            self.0.push(digest);
         }
-        if let Some(group) = self.groups.get_mut(self.count / GROUP) {
-            group.put(self.count % GROUP, digest);
-        }
-        self.count += 1;
-        true
-    }
-
-    /// The groups with digests, and how many each holds.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (&Group, usize)> {
-        let counts = (0..).map(|group| self.count.saturating_sub(group * GROUP).min(GROUP));
-        self.groups.iter().zip(counts).take_while(|(_, count)| *count > 0)
+        has_room
     }
 
     /// Puts the first of `digests` in the place of all, as many as fit; returns the others.
     fn replace<'d>(&mut self, digests: &'d [Halves]) -> &'d [Halves] {
-        let (mine, others) = digests.split_at_checked(self.groups.len() * GROUP).unwrap_or((digests, &[]));
-        for (group, digests) in self.groups.iter_mut().zip(mine.chunks(GROUP)) {
-            digests.iter().enumerate().for_each(|(place, digest)| group.put(place, *digest));
-        }
-        self.count = mine.len();
+        let (mine, others) = digests.split_at_checked(self.0.capacity().min(SLAB)).unwrap_or((digests, &[]));
+        self.0.clear();
+        self.0.extend_from_slice(mine);
         others
     }
 }
@@ -94,16 +71,14 @@ impl Slabs {
     #[cold]
     fn push_slab(&mut self, digest: Halves) {
         let grows = self.pieces.is_empty() && self.expected < MANY;
-        let mut slab = Slab::with_room(if grows { 1 } else { GROUPS });
+        let mut slab = Slab(Vec::with_capacity(if grows { self.expected.max(64) } else { SLAB }));
         slab.push(digest);
         self.pieces.push(slab);
     }
 
     /// Calls `visit` with each digest, in their order.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(Halves)) {
-        for (group, count) in self.pieces.iter().flat_map(Slab::groups) {
-            group.digests(0).take(count).for_each(&mut visit);
-        }
+    pub(crate) fn for_each(&self, visit: impl FnMut(Halves)) {
+        self.pieces.iter().flat_map(Slab::digests).copied().for_each(visit);
     }
 
     /// Puts `digests`, not more than there are, in the place of all.
@@ -112,7 +87,7 @@ impl Slabs {
         self.count = digests.len();
         let mut rest = digests;
         self.pieces.iter_mut().for_each(|slab| rest = slab.replace(rest));
-        self.pieces.retain(|slab| slab.count > 0);
+        self.pieces.retain(|slab| !slab.digests().is_empty());
     }
 
     /// Appends all of `others`, where they lie.
@@ -124,26 +99,6 @@ impl Slabs {
     /// The pieces that it lies in.
     pub(crate) fn into_slabs(self) -> Vec<Slab> {
         self.pieces
-    }
-}
-
-/// Slabs whose digests are where they belong.
-#[derive(Default)]
-pub(super) struct Spare(Mutex<Vec<Slab>>);
-
-impl Spare {
-    /// Gives a slab that is needed no more; one that never had the room of a chunk goes.
-    pub(super) fn give(&self, slab: Slab) {
-        if slab.groups.capacity() == GROUPS {
-            self.0.lock().push(slab);
-        }
-    }
-
-    /// The groups of a chunk, if there are any.
-    pub(super) fn take(&self) -> Option<Box<[Group]>> {
-        let mut groups = self.0.lock().pop()?.groups;
-        groups.resize_with(GROUPS, Group::new);
-        Some(groups.into_boxed_slice())
     }
 }
 
@@ -162,7 +117,7 @@ mod tests {
     /// Slabs are a list, whether they grow, fill several or are replaced by fewer.
     #[test]
     fn slabs_are_a_list() {
-        for (count, expected) in [(0, 0), (1, 0), (63, 5), (64, 0), (65, CHUNK), (CHUNK, 0), (2 * CHUNK + 700, 7)] {
+        for (count, expected) in [(0, 0), (1, 0), (63, 5), (64, 0), (65, SLAB), (SLAB, 0), (2 * SLAB + 700, 7)] {
             let digests: Vec<Halves> = (0..count as u64).map(|number| [number, !number]).collect();
             let mut slabs = Slabs::new(expected);
             digests.iter().for_each(|&digest| slabs.push(digest));
@@ -179,23 +134,23 @@ mod tests {
             assert_eq!((slabs.len(), all(&slabs)), (both.len(), both.clone()));
             slabs.replace(&both);
             assert_eq!(all(&slabs), both);
-            assert_eq!(slabs.into_slabs().iter().map(Slab::len).sum::<usize>(), both.len());
+            assert_eq!(slabs.into_slabs().iter().map(|slab| slab.digests().len()).sum::<usize>(), both.len());
         }
     }
-    /// What was laid aside joins as if it had come one by one, wherever the columns before it end.
+    /// What was laid aside joins as if it had come one by one, whatever came before it.
     #[test]
-    fn slabs_become_columns() {
+    fn slabs_join() {
         let table = IdentityTable::default();
         let kinds = [Kind::EmailMd5, Kind::EmailSha256];
         let mut all: Vec<(Digest, Kind)> = Vec::new();
-        for counts in [[70, 0], [3 * CHUNK + 5, 1_000], [CHUNK - 9, 2 * CHUNK], [1, 1]] {
+        for counts in [[70, 0], [3 * SLAB + 5, 1_000], [SLAB - 9, 2 * SLAB], [1, 1]] {
             let laid_aside = kinds.into_iter().zip(counts).map(|(kind, count)| {
                 let number = |place: usize| [kind as u64, (all.len() + place) as u64].map(u64::to_le_bytes).concat();
                 let digest = |place| Digest(*blake3::hash(&number(place)).as_bytes().first_chunk().unwrap());
                 let mut digests: Vec<Digest> = (0..count).map(digest).collect();
                 digests.sort_by_key(|digest| digest.halves()[0]);
                 // As from several heaps: slabs that are full, and slabs that are not.
-                let pieces = digests.chunks(CHUNK + 100).flat_map(|heap| {
+                let pieces = digests.chunks(SLAB + 100).flat_map(|heap| {
                     let mut slabs = Slabs::new(heap.len());
                     heap.iter().for_each(|digest| slabs.push(digest.halves()));
                     slabs.into_slabs()
@@ -205,11 +160,11 @@ mod tests {
                 (kind, pieces)
             });
             let laid_down = table.lay_down(laid_aside.collect()).unwrap();
-            table.publish(table.prepare_laid_down(laid_down));
+            table.publish(table.prepare_laid_down(&laid_down));
             assert_eq!(table.len() as usize, all.len());
         }
         for (id, (digest, kind)) in (0..).map(IdentifierId).zip(&all) {
-            assert_eq!((table.find(digest), table.digest(id), table.kind(id)), (Some(id), Some(*digest), Some(*kind)));
+            assert_eq!((table.find(digest), table.kind(id)), (Some(id), Some(*kind)));
             assert_eq!((table.seen_day(id), table.profile(id).0), (0, id.0));
         }
     }

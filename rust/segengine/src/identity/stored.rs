@@ -4,15 +4,14 @@
 //! identity run   count × 16 bytes of digest · count × u8 kind · count × u16 last day seen
 //! link run       count × (u8 1 = linked, 0 = withdrawn · u32 · u32)
 //! ```
-//! Both are read back to the last byte or refused ([`super::Restoring`] reads runs); the framed file around them has its
+//! Both are read back to the last byte or refused ([`super::RunReader`] reads runs); the framed file around them has its
 //! own checksums.
 
 use std::ops::Range;
 
-use super::columns::Columns;
-use super::digest::Digest;
+use super::digest::{Digest, Halves};
 use super::identifier::Kind;
-use super::table::IdentityTable;
+use super::table::LaidDown;
 use crate::error::{Error, Result};
 use crate::ids::IdentifierId;
 use crate::storage::framed::Blocks;
@@ -51,11 +50,9 @@ pub fn encode_run(entries: &[Entry]) -> Vec<u8> {
     bytes
 }
 
-/// An identity run as blocks that are made of the columns of a table, where it is laid down already. Nobody may see one of
-/// its identifiers before they are written, for then its last day would differ from one time to the next.
-pub struct RunBlocks<'a> {
-    columns: &'a Columns,
-    first: u32,
+/// An identity run as blocks that are made of what was laid down, of whom nobody was ever seen.
+pub(crate) struct RunBlocks<'a> {
+    laid_down: &'a LaidDown,
     count: usize,
 }
 
@@ -63,17 +60,21 @@ pub struct RunBlocks<'a> {
 const BLOCK_IDENTIFIERS: usize = 1 << 16;
 
 impl<'a> RunBlocks<'a> {
-    /// The run of `count` identifiers from `first` on, which `table` knows or is about to.
-    #[must_use]
-    pub fn of(table: &'a IdentityTable, first: u32, count: u32) -> Self {
-        Self { columns: table.columns(), first, count: count as usize }
+    /// The run of all that was laid down.
+    pub(crate) fn of(laid_down: &'a LaidDown) -> Self {
+        Self { laid_down, count: laid_down.ids().1 as usize }
     }
 
-    fn ids(&self, block: usize) -> Range<u32> {
-        let begin = block * BLOCK_IDENTIFIERS;
-        let end = self.count.min(begin + BLOCK_IDENTIFIERS);
-        let id = |place| self.first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
-        id(begin)..id(end)
+    /// What of each slab belongs to some places of the run, with its kind.
+    fn pieces(&self, places: Range<usize>) -> impl Iterator<Item = (Kind, &[Halves])> {
+        let mut end = 0;
+        let slabs = self.laid_down.slabs().map(move |(kind, digests)| {
+            let begin = end;
+            end += digests.len();
+            let [from, to] = [places.start, places.end].map(|place| place.saturating_sub(begin).min(digests.len()));
+            (kind, digests.get(from..to).unwrap_or_default())
+        });
+        slabs.filter(|(_, digests)| !digests.is_empty())
     }
 }
 
@@ -83,17 +84,42 @@ impl Blocks for RunBlocks<'_> {
     }
 
     fn make(&self, number: usize, bytes: &mut Vec<u8>) {
-        let blocks = self.count.div_ceil(BLOCK_IDENTIFIERS);
-        let ids = self.ids(number % blocks.max(1));
-        match number / blocks.max(1) {
+        let blocks = self.count.div_ceil(BLOCK_IDENTIFIERS).max(1);
+        let begin = number % blocks * BLOCK_IDENTIFIERS;
+        let places = begin..self.count.min(begin + BLOCK_IDENTIFIERS);
+        match number / blocks {
             0 => {
-                bytes.reserve_exact(16 * ids.len());
-                self.columns.append_digests(ids, bytes);
+                bytes.reserve_exact(16 * places.len());
+                let digests = self.pieces(places).flat_map(|(_, digests)| digests);
+                digests.for_each(|&halves| bytes.extend_from_slice(&Digest::of_halves(halves).0));
             }
-            1 => self.columns.append_kinds(ids, bytes),
-            _ => self.columns.append_days(ids, bytes),
+            1 => {
+                let kinds = self.pieces(places);
+                kinds.for_each(|(kind, digests)| bytes.resize(bytes.len() + digests.len(), kind.number()));
+            }
+            _ => bytes.resize(bytes.len() + 2 * places.len(), 0),
         }
     }
+}
+
+/// The bytes of runs that follow each other, as they were read, as those of one run: the parts that follow each other.
+///
+/// # Errors
+/// `Corrupted` when the bytes of a run are not those of as many identifiers as it has.
+pub fn joined_runs<'b>(runs: &[(&str, u32, &'b [u8])]) -> Result<Vec<&'b [u8]>> {
+    let mut columns: [Vec<&[u8]>; 3] = Default::default();
+    for &(name, count, bytes) in runs {
+        let count = count as usize;
+        let parts = bytes.split_at_checked(16 * count).and_then(|(digests, rest)| {
+            let (kinds, days) = rest.split_at_checked(count)?;
+            (days.len() == 2 * count).then_some([digests, kinds, days])
+        });
+        let parts = parts.ok_or_else(|| {
+            Error::corrupted(name, bytes.len() as u64, "it holds another number of identifiers than the catalog says")
+        })?;
+        columns.iter_mut().zip(parts).for_each(|(column, part)| column.push(part));
+    }
+    Ok(columns.concat())
 }
 
 /// The bytes of a link run.
@@ -133,6 +159,7 @@ pub fn decode_links(name: &str, bytes: &[u8], count: u64, end: u32) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
+    use super::super::{IdentityTable, Slabs};
     use super::*;
 
     #[test]
@@ -140,18 +167,33 @@ mod tests {
         let entries = vec![(Digest([1; 16]), Kind::EmailMd5, 0), (Digest([2; 16]), Kind::Network, 20_000)];
         assert_eq!(encode_run(&entries).len(), 2 * RUN_ENTRY_BYTES);
 
-        let table = IdentityTable::default();
-        let kinds = [Kind::EmailMd5, Kind::Network, Kind::EmailSha256];
-        let entry =
-            |number: u32| (Digest(u128::from(number).to_le_bytes()), kinds[number as usize % 3], (number % 700) as u16);
-        let entries: Vec<Entry> = (0..140_000).map(entry).collect();
-        table.append(entries.iter().map(|(digest, kind, day)| (digest, *kind, *day))).unwrap();
-        for (first, count) in [(0, 140_000), (3, 65_536), (70, 1), (9, 0), (1_000, 131_073)] {
-            let run = RunBlocks::of(&table, first, count);
+        // What was laid down, of several kinds and in several slabs, makes the same bytes.
+        let kinds = [Kind::EmailMd5, Kind::Network];
+        for counts in [[0, 1], [140_000, 0], [65_536, 65_536], [33_000, 120_001]] {
+            let mut entries: Vec<Entry> = Vec::new();
+            let laid_aside = kinds.into_iter().zip(counts).map(|(kind, count)| {
+                let mut slabs = Slabs::new(0);
+                for number in 0..count {
+                    let digest = Digest((u128::from(kind.number()) << 90 | number).to_le_bytes());
+                    slabs.push(digest.halves());
+                    entries.push((digest, kind, 0));
+                }
+                (kind, slabs.into_slabs())
+            });
+            let laid_down = IdentityTable::default().lay_down(laid_aside.collect()).unwrap();
+            let run = RunBlocks::of(&laid_down);
             let mut bytes = Vec::new();
             (0..run.count()).for_each(|number| run.make(number, &mut bytes));
-            assert!(bytes == encode_run(&entries[first as usize..][..count as usize]), "{count} from {first}");
+            assert!(bytes == encode_run(&entries), "{counts:?}");
         }
+
+        // Runs are joined column by column.
+        let all: Vec<Entry> =
+            (0_u8..20).map(|number| (Digest([number; 16]), Kind::Network, u16::from(number))).collect();
+        let parts = [&all[..7], &all[7..7], &all[7..]].map(encode_run);
+        let runs = [("a", 7, &*parts[0]), ("b", 0, &*parts[1]), ("c", 13, &*parts[2])];
+        assert_eq!(joined_runs(&runs).unwrap().concat(), encode_run(&all));
+        assert!(joined_runs(&[("a", 8, &*parts[0])]).is_err() && joined_runs(&[("a", 6, &*parts[0])]).is_err());
 
         let steps = [true, false].map(|add| LinkStep { add, one: IdentifierId(7), other: IdentifierId(9) });
         let bytes = encode_links(&steps);

@@ -1,8 +1,9 @@
 //! The identity table: keyed digest → dense identifier id, and what is known of each id.
 //!
-//! [`Columns`] hold what is known, in the order of ids; [`Index`] finds an id by its digest. Both are read without a
-//! lock. Costs: 19 bytes of columns and 6.1-7.5 of index per identifier; two dependent cache misses to find one, shared
-//! by many when many are looked for together ([`IdentityTable::find_many`]).
+//! [`Index`] finds an id by its digest and holds all of the digest that is compared; [`Columns`] hold what is known of each
+//! id. Both are read without a lock. Costs: 2 bytes of columns and 13.7-17 of index per identifier; one cache miss to find
+//! one, and another for one in four, shared by many when many are looked for together ([`IdentityTable::find_many`]).
+//! Nobody asks for the digest of an id but a verification, and that reads it from the files.
 //!
 //! New identifiers come in two steps. [`IdentityTable::prepare`] does what takes long: it writes their columns and makes
 //! shards that must grow anew aside, on several threads where they are many; nothing of it can be seen. What is prepared
@@ -11,17 +12,17 @@
 //! The profile pointer is the root of the identifier's component of links: itself unless linked. It changes only under
 //! the link lock of the engine; readers re-check it (invariant 10).
 
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 
-use super::columns::{Columns, Halves};
-use super::digest::Digest;
+use super::columns::{Columns, Known};
+use super::digest::{Digest, Halves};
 use super::identifier::Kind;
-use super::index::{Candidate, Index, SHARDS, Shard, shard_of};
-use super::slab::{Slab, Spare};
+use super::index::{Index, SHARDS, Shard, shard_of};
+use super::slab::Slab;
+use super::stored::Entry;
 use crate::error::{Error, Result};
 use crate::ids::{IdentifierId, ProfileId};
 use crate::limits;
@@ -48,20 +49,55 @@ pub struct Newcomers {
     end: u32,
     /// Shards that were too small, with the newcomers in them.
     grown: Vec<(usize, Shard)>,
-    /// Ids that go into shards as they are.
-    others: Vec<u32>,
+    /// What goes into shards as they are.
+    others: Vec<(Halves, u32)>,
 }
 
 /// Identifiers that were laid aside, kind after kind; within a kind the digests ascend by shards.
 pub(crate) type LaidAside = Vec<(Kind, Vec<Slab>)>;
 
-/// Identifiers that have their columns and nothing else.
+/// Identifiers that have ids and columns, and cannot be found yet.
 #[must_use = "what is not prepared and published is forgotten"]
 pub(crate) struct LaidDown {
     first: u32,
     end: u32,
-    /// The ids of each kind.
-    runs: Vec<Range<u32>>,
+    /// The first id of each slab.
+    slabs: Vec<(u32, Kind, Slab)>,
+}
+
+impl LaidDown {
+    /// The first id, and how many there are.
+    pub(crate) fn ids(&self) -> (u32, u32) {
+        (self.first, self.end - self.first)
+    }
+
+    /// The digests in the order of their ids, slab after slab, each of one kind.
+    pub(super) fn slabs(&self) -> impl Iterator<Item = (Kind, &[Halves])> {
+        self.slabs.iter().map(|(_, kind, slab)| (*kind, slab.digests()))
+    }
+
+    /// The digests of each shard, in pieces with their first ids.
+    fn by_shard(&self) -> Vec<Vec<(u32, &[Halves])>> {
+        let mut shards = vec![Vec::new(); SHARDS];
+        for (first, _, slab) in &self.slabs {
+            let (mut id, mut rest) = (*first, slab.digests());
+            while let Some(&begin) = rest.first() {
+                let number = shard_of(begin);
+                let (mine, after) = rest.split_at(rest.partition_point(|&halves| shard_of(halves) <= number));
+                if let Some(pieces) = shards.get_mut(number) {
+                    pieces.push((id, mine));
+                }
+                id = id.saturating_add(u32::try_from(mine.len()).unwrap_or(u32::MAX));
+                rest = after;
+            }
+        }
+        shards
+    }
+}
+
+/// The digests of a piece with their ids.
+fn with_ids<'p>(&(first, digests): &(u32, &'p [Halves])) -> impl Iterator<Item = (Halves, u32)> + use<'p> {
+    digests.iter().copied().zip(first..)
 }
 
 impl IdentityTable {
@@ -80,14 +116,8 @@ impl IdentityTable {
     /// The id of `digest`, if it is known.
     #[must_use]
     pub fn find(&self, digest: &Digest) -> Option<IdentifierId> {
-        self.find_in(&self.index.load(), digest.halves(), |_| ())
-    }
-
-    /// As [`Self::find`]; each id that may be the one is shown to `look` before it is known whether it is, so that what is
-    /// needed of it next can come together with its digest.
-    #[must_use]
-    pub fn find_looking(&self, digest: &Digest, look: impl FnMut(IdentifierId)) -> Option<IdentifierId> {
-        self.find_in(&self.index.load(), digest.halves(), look)
+        let halves = digest.halves();
+        self.index.load().shard(halves)?.find(halves).map(IdentifierId)
     }
 
     /// Looks for many digests and hands what is found to `take`, in their order. The memory that one search waits for
@@ -99,37 +129,16 @@ impl IdentityTable {
             let mut count = 0;
             for (place, digest) in wanted.iter_mut().zip(&mut digests) {
                 *place = digest.halves();
+                index.shard(*place).into_iter().for_each(|shard| shard.touch(*place));
                 count += 1;
             }
-            // Three passes, so that no search waits for the one before.
-            let mut candidates = [Candidate::UNKNOWN; TOGETHER];
-            for (candidate, halves) in candidates.iter_mut().zip(&wanted).take(count) {
-                *candidate = index.shard(*halves).map_or(Candidate::UNKNOWN, |shard| shard.candidate(*halves));
-            }
-            let mut right = [false; TOGETHER];
-            for ((right, candidate), halves) in right.iter_mut().zip(&candidates).zip(&wanted).take(count) {
-                *right = candidate.id != u32::MAX && self.columns.halves(candidate.id) == Some(*halves);
-            }
-            for ((right, candidate), halves) in right.iter().zip(&candidates).zip(&wanted).take(count) {
-                take(match (right, candidate.is_only) {
-                    (true, _) => Some(IdentifierId(candidate.id)),
-                    (false, true) => None,
-                    (false, false) => self.find_in(&index, *halves, |_| ()),
-                });
+            for &halves in wanted.iter().take(count) {
+                take(index.shard(halves).and_then(|shard| shard.find(halves)).map(IdentifierId));
             }
             if count < TOGETHER {
                 return;
             }
         }
-    }
-
-    #[inline]
-    fn find_in(&self, index: &Index, wanted: Halves, mut look: impl FnMut(IdentifierId)) -> Option<IdentifierId> {
-        let is_it = |id| {
-            look(IdentifierId(id));
-            self.columns.halves(id) == Some(wanted)
-        };
-        index.shard(wanted)?.find(wanted, is_it).map(IdentifierId)
     }
 
     /// Gives the next ids to `entries`, which must not be known yet nor repeat; returns the first id.
@@ -139,8 +148,8 @@ impl IdentityTable {
     /// # Errors
     /// `LimitExceeded` when the table is full; nothing is added then.
     pub fn append<'a>(&self, entries: impl ExactSizeIterator<Item = (&'a Digest, Kind, u16)>) -> Result<IdentifierId> {
-        let newcomers = self.prepare(entries.map(|(digest, kind, day)| (*digest, kind, day)))?;
-        Ok(self.publish(newcomers))
+        let entries: Vec<Entry> = entries.map(|(digest, kind, day)| (*digest, kind, day)).collect();
+        Ok(self.publish(self.prepare(&entries)?))
     }
 
     /// Lays down the next identifiers where nobody looks yet; they must not be known nor repeat. The caller is the only
@@ -148,11 +157,45 @@ impl IdentityTable {
     ///
     /// # Errors
     /// `LimitExceeded` when the table is full.
-    pub fn prepare(&self, entries: impl ExactSizeIterator<Item = (Digest, Kind, u16)>) -> Result<Newcomers> {
+    pub fn prepare(&self, entries: &[Entry]) -> Result<Newcomers> {
         let first = self.len();
         let end = self.end_after(entries.len())?;
-        self.columns.write(first, entries.map(|(digest, kind, day)| (digest.halves(), kind.number(), day)));
-        Ok(self.prepare_ids(first, end))
+        self.columns.write(first, entries.iter().map(|&(_, kind, day)| Known::new(kind, day)));
+        let index = self.index.load();
+        let mut more = vec![0_usize; SHARDS];
+        for (digest, ..) in entries {
+            if let Some(more) = more.get_mut(shard_of(digest.halves())) {
+                *more += 1;
+            }
+        }
+        let too_small = more.iter().enumerate().filter_map(|(number, &more)| {
+            let shard = index.numbered(number).filter(|shard| more > 0 && !shard.fits(more))?;
+            Some((number, shard, more))
+        });
+        let threads = threads_for(entries.len());
+        let grown = on_threads(threads, too_small.collect(), |(number, shard, more)| (number, shard.grown_well(more)));
+        let mut aside: Vec<Option<&Shard>> = vec![None; SHARDS];
+        for (number, shard) in &grown {
+            if let Some(place) = aside.get_mut(*number) {
+                *place = Some(shard);
+            }
+        }
+        // Each thread reads all digests and takes those of its shards: nothing is sorted, and nothing held.
+        let shares = aside.chunks(SHARDS.div_ceil(threads)).enumerate().collect();
+        let others = on_threads(threads, shares, |(number, shards)| {
+            let first_shard = number * SHARDS.div_ceil(threads);
+            let mut others = Vec::new();
+            for ((digest, ..), id) in entries.iter().zip(first..) {
+                let halves = digest.halves();
+                match shard_of(halves).checked_sub(first_shard).and_then(|place| shards.get(place)) {
+                    Some(Some(shard)) => shard.insert(halves, id),
+                    Some(None) => others.push((halves, id)),
+                    None => {}
+                }
+            }
+            others
+        });
+        Ok(Newcomers { first, end, grown, others: others.concat() })
     }
 
     /// The end of the ids when `more` are given.
@@ -162,115 +205,49 @@ impl IdentityTable {
         fits.ok_or_else(|| Error::limit("identifiers", end, u64::from(limits::IDENTIFIERS), "identifiers"))
     }
 
-    /// Lays down the columns of identifiers that were laid aside and never seen, as [`Self::prepare`] does; their memory
-    /// becomes the columns of those after them.
+    /// Gives ids and columns to identifiers that were laid aside and never seen, as [`Self::prepare`] does.
     ///
     /// # Errors
     /// `LimitExceeded` when the table is full.
     pub(crate) fn lay_down(&self, laid_aside: LaidAside) -> Result<LaidDown> {
         let first = self.len();
-        let count = laid_aside.iter().flat_map(|(_, slabs)| slabs).map(Slab::len).sum();
+        let count = laid_aside.iter().flat_map(|(_, slabs)| slabs).map(|slab| slab.digests().len()).sum();
         let end = self.end_after(count)?;
-        let (mut at, mut tasks, mut runs) = (first, Vec::new(), Vec::new());
-        for (kind, slabs) in laid_aside {
-            let begin = at;
-            for slab in slabs {
-                let next = at.saturating_add(u32::try_from(slab.len()).unwrap_or(u32::MAX));
-                tasks.push((std::mem::replace(&mut at, next), kind.number(), slab));
-            }
-            runs.push(begin..at);
+        let (mut at, mut laid_down) = (first, Vec::new());
+        for (kind, slab) in
+            laid_aside.into_iter().flat_map(|(kind, slabs)| slabs.into_iter().map(move |slab| (kind, slab)))
+        {
+            let next = at.saturating_add(u32::try_from(slab.digests().len()).unwrap_or(u32::MAX));
+            self.columns.write_kinds(at, (at..next).map(|_| kind));
+            laid_down.push((std::mem::replace(&mut at, next), kind, slab));
         }
-        let spare = Spare::default();
-        on_threads(threads_for(count), tasks, |(first, kind, slab)| {
-            self.columns.write_slab(first, kind, &slab, &spare);
-            spare.give(slab);
-        });
-        Ok(LaidDown { first, end, runs })
+        Ok(LaidDown { first, end, slabs: laid_down })
     }
 
     /// Makes the shards anew that must grow for what was laid down, with it in them.
-    pub(crate) fn prepare_laid_down(&self, laid_down: LaidDown) -> Newcomers {
-        let LaidDown { first, end, runs } = laid_down;
+    pub(crate) fn prepare_laid_down(&self, laid_down: &LaidDown) -> Newcomers {
         let index = self.index.load();
-        let ids_of = |shard: usize| runs.iter().flat_map(move |run| self.narrowed(run, shard));
         let (mut too_small, mut others) = (Vec::new(), Vec::new());
-        for number in 0..SHARDS {
-            let more: usize = runs.iter().map(|run| self.narrowed(run, number).len()).sum();
+        for (number, pieces) in laid_down.by_shard().into_iter().enumerate() {
+            let more: usize = pieces.iter().map(|(_, digests)| digests.len()).sum();
             match index.numbered(number).filter(|_| more > 0) {
-                Some(shard) if shard.fits(more) => others.extend(ids_of(number)),
-                Some(shard) => too_small.push((number, shard, more)),
+                Some(shard) if shard.fits(more) => others.extend(pieces.iter().flat_map(with_ids)),
+                Some(shard) => too_small.push((number, shard, more, pieces)),
                 None => {}
             }
         }
-        let grown = on_threads(threads_for((end - first) as usize), too_small, |(number, shard, more)| {
-            let grown = shard.grown(more.max(shard.len() / 6), |id| self.halves_of(id));
-            ids_of(number).for_each(|id| grown.insert(self.halves_of(id), id));
+        let (first, end) = (laid_down.first, laid_down.end);
+        let grown = on_threads(threads_for((end - first) as usize), too_small, |(number, shard, more, pieces)| {
+            let grown = shard.grown_well(more);
+            pieces.iter().flat_map(with_ids).for_each(|(halves, id)| grown.insert(halves, id));
             (number, grown)
         });
         Newcomers { first, end, grown, others }
     }
 
-    /// The ids of one shard in a run that ascends by shards.
-    fn narrowed(&self, run: &Range<u32>, shard: usize) -> Range<u32> {
-        let first_from = |shard: usize| {
-            let (mut low, mut high) = (run.start, run.end);
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if self.shard_of_id(middle) < shard { low = middle + 1 } else { high = middle }
-            }
-            low
-        };
-        first_from(shard)..first_from(shard + 1)
-    }
-
-    /// As [`Self::prepare`], where the columns are written.
-    pub(super) fn prepare_ids(&self, first: u32, end: u32) -> Newcomers {
-        let index = self.index.load();
-        let mut more = vec![0_usize; SHARDS];
-        for id in first..end {
-            if let Some(more) = more.get_mut(self.shard_of_id(id)) {
-                *more += 1;
-            }
-        }
-        let too_small = more.iter().enumerate().filter_map(|(number, &more)| {
-            let shard = index.numbered(number).filter(|shard| more > 0 && !shard.fits(more))?;
-            Some((number, shard, more.max(shard.len() / 6)))
-        });
-        let threads = threads_for((end - first) as usize);
-        let grown = on_threads(threads, too_small.collect(), |(number, shard, more)| {
-            (number, shard.grown(more, |id| self.halves_of(id)))
-        });
-        let mut aside: Vec<Option<&Shard>> = vec![None; SHARDS];
-        for (number, shard) in &grown {
-            if let Some(place) = aside.get_mut(*number) {
-                *place = Some(shard);
-            }
-        }
-        // Each thread reads all ids and takes those of its shards: nothing is sorted, and nothing held.
-        let shares = aside.chunks(SHARDS.div_ceil(threads)).enumerate().collect();
-        let inserted = on_threads(threads, shares, |(number, shards)| {
-            let first_shard = number * SHARDS.div_ceil(threads);
-            let mut inserted = 0_usize;
-            for id in first..end {
-                let halves = self.halves_of(id);
-                let place = shard_of(halves).checked_sub(first_shard);
-                if let Some(Some(shard)) = place.and_then(|place| shards.get(place)) {
-                    shard.insert(halves, id);
-                    inserted += 1;
-                }
-            }
-            inserted
-        });
-        let mut others = Vec::new();
-        if inserted.iter().sum::<usize>() < (end - first) as usize {
-            others.extend((first..end).filter(|&id| matches!(aside.get(self.shard_of_id(id)), Some(None))));
-        }
-        Newcomers { first, end, grown, others }
-    }
-
-    /// The columns, for what reads them from files.
-    pub(super) fn columns(&self) -> &Columns {
-        &self.columns
+    /// A table of the ids below `end`, whose columns are written already, with the shards that find them.
+    pub(super) fn of_restored(columns: Columns, shards: impl Iterator<Item = Shard>, end: u32) -> Self {
+        Self { columns, index: ArcSwap::from_pointee(Index::of(shards)), length: AtomicU32::new(end) }
     }
 
     /// Lets identifiers be found, and returns the first of their ids.
@@ -278,8 +255,7 @@ impl IdentityTable {
         let Newcomers { first, end, grown, others } = newcomers;
         self.length.store(end, Ordering::Release);
         let index = self.index.load();
-        for id in others {
-            let halves = self.halves_of(id);
+        for (halves, id) in others {
             if let Some(shard) = index.shard(halves) {
                 shard.insert(halves, id);
             }
@@ -288,15 +264,6 @@ impl IdentityTable {
             self.index.store(Arc::new(index.with(grown)));
         }
         IdentifierId(first)
-    }
-
-    fn shard_of_id(&self, id: u32) -> usize {
-        shard_of(self.halves_of(id))
-    }
-
-    /// The digest of an id that is laid down.
-    fn halves_of(&self, id: u32) -> Halves {
-        self.columns.halves(id).unwrap_or_default()
     }
 
     /// The profile of `id`: the smallest id of its component, itself when it is not linked.
@@ -313,44 +280,31 @@ impl IdentityTable {
     /// The kind of `id`, if the id was given.
     #[must_use]
     pub fn kind(&self, id: IdentifierId) -> Option<Kind> {
-        Kind::from_number(u32::from(self.columns.kind(id.0)?))
+        self.columns.kind(id.0).filter(|_| id.0 < self.len())
     }
 
-    /// The digest of `id`, if the id was given.
-    #[must_use]
-    pub fn digest(&self, id: IdentifierId) -> Option<Digest> {
-        if id.0 >= self.len() {
-            return None;
-        }
-        self.columns.halves(id.0).map(Digest::of_halves)
-    }
-
-    /// The last day (since 1970) on which `id` was seen; 0 when it never was.
+    /// The last day (since 1970) on which `id` was seen, as well as two bytes tell; 0 when it never was.
     #[must_use]
     pub fn seen_day(&self, id: IdentifierId) -> u16 {
-        self.columns.seen_day(id.0).map_or(0, |day| day.load(Ordering::Relaxed))
+        self.columns.seen_day(id.0)
     }
 
     /// Calls `visit` with each id below `end` that was seen on `oldest` or later.
     pub fn for_each_seen(&self, oldest: u16, end: u32, mut visit: impl FnMut(IdentifierId, Kind)) {
-        // 0 is the day of those that were never seen.
-        self.columns.for_each_seen(oldest.max(1), end, |id, kind| {
-            if let Some(kind) = Kind::from_number(u32::from(kind)) {
-                visit(IdentifierId(id), kind);
-            }
-        });
+        self.columns.for_each_seen(oldest, end, |id, kind| visit(IdentifierId(id), kind));
     }
 
     /// Notes that `id` was seen on `day`; true when that is later than before. Lock-free; most calls only read.
     pub fn saw(&self, id: IdentifierId, day: u16) -> bool {
-        let Some(seen) = self.columns.seen_day(id.0) else { return false };
-        seen.load(Ordering::Relaxed) < day && seen.fetch_max(day, Ordering::Relaxed) < day
+        self.columns.saw(id.0, day)
     }
 }
 
 /// Threads for work on so many digests: one while they are few, and never more than help.
 pub(crate) fn threads_for(digests: usize) -> usize {
-    if digests < MANY { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(THREADS) }
+    /// Asked once: the answer is read from several files each time.
+    static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+    if digests < MANY { 1 } else { CORES.min(THREADS) }
 }
 
 /// Does `work` for each task, the tasks split evenly among threads; the answers stand in the order of the tasks.
@@ -399,7 +353,7 @@ mod tests {
             for (count, publish) in batches {
                 let numbers = next..next + count as u64;
                 let newcomers = numbers.clone().map(|number| (digest(number), Kind::EmailMd5, (number % 9) as u16));
-                let prepared = table.prepare(newcomers.collect::<Vec<_>>().into_iter()).unwrap();
+                let prepared = table.prepare(&newcomers.collect::<Vec<_>>()).unwrap();
                 // What is dropped leaves nothing behind, and its ids go to others.
                 if publish {
                     let first = table.publish(prepared);
@@ -417,10 +371,11 @@ mod tests {
                 let one_by_one: Vec<_> = asked.iter().map(|digest| table.find(digest).map(|id| id.0)).collect();
                 prop_assert_eq!(&one_by_one, &expected);
                 prop_assert_eq!(table.len() as usize, map.len());
-                for (digest, &id) in &map {
-                    prop_assert_eq!(table.digest(IdentifierId(id)), Some(*digest));
+                for &id in map.values() {
                     prop_assert_eq!(table.profile(IdentifierId(id)).0, id);
+                    prop_assert_eq!(table.kind(IdentifierId(id)), Some(Kind::EmailMd5));
                 }
+                prop_assert_eq!(table.kind(IdentifierId(table.len())), None);
             }
         }
     }
@@ -445,9 +400,9 @@ mod tests {
     fn the_seen_are_visited() {
         let table = IdentityTable::default();
         let digests: Vec<Digest> = (0..70_000).map(digest).collect();
-        let day = |id: u32| if id.is_multiple_of(3) { 0 } else { (id % 100) as u16 };
+        let day = |id: u32| if id.is_multiple_of(3) { 0 } else { 20_000 + (id % 100) as u16 };
         table.append(digests.iter().zip(0..70_000_u32).map(|(digest, id)| (digest, Kind::Device, day(id)))).unwrap();
-        for (oldest, end) in [(0, 70_000), (50, 69_999), (99, 65), (1, 0)] {
+        for (oldest, end) in [(0, 70_000), (20_050, 69_999), (20_099, 65), (1, 0), (18_000, 300)] {
             let mut seen = Vec::new();
             table.for_each_seen(oldest, end, |id, kind| seen.push((id.0, kind)));
             let expected = (0..end).filter(|&id| day(id) > 0 && day(id) >= oldest).map(|id| (id, Kind::Device));
