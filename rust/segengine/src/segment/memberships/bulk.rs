@@ -18,6 +18,10 @@ use crate::segment::transpose::{MOST_IDENTIFIERS, Transposer};
 /// Identifiers taken at a time while the engine serves: a link or member change waits for some tens of milliseconds.
 const WHILE_SERVING: u32 = 1 << 16;
 
+/// Memberships below which a bulk fill has one thread: another one takes longer to start, and touches two megabytes of
+/// memory of its own.
+const FEW: u64 = 1 << 21;
+
 /// What the threads of one bulk fill share.
 struct Filling<'f> {
     /// By slot, ascending.
@@ -75,11 +79,12 @@ impl Memberships {
         if pace == Pace::Start && !versions.is_empty() {
             self.records.make_room(identifiers_end);
         }
+        let is_alone = identifiers_end <= span || versions.iter().map(|version| version.len()).sum::<u64>() < FEW;
         versions.sort_by_key(|version| version.slot);
         let (next, done, stopped) = (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
         let filling = Filling { versions, span, end: identifiers_end, next, done, stopped };
         std::thread::scope(|scope| {
-            let others = threads.min(identifiers_end.div_ceil(span) as usize).saturating_sub(1);
+            let others = if is_alone { 0 } else { threads.min(identifiers_end.div_ceil(span) as usize) - 1 };
             let threads: Vec<_> = (0..others).map(|_| scope.spawn(|| self.fill_ranges(&filling, |_| true))).collect();
             self.fill_ranges(&filling, &mut go_on);
             // A scope waits for what its threads do, a join for their ends: only then is their memory free to go back.
