@@ -117,6 +117,17 @@ impl Columns {
         self.write(first, kinds.map(|kind| Known::new(kind, 0)));
     }
 
+    /// Writes that `count` ids are of one kind, and were never seen.
+    pub(super) fn write_kind(&self, first: u32, count: usize, kind: Kind) {
+        let (known, mut id, mut rest) = (Known::new(kind, 0), first as usize, count);
+        while rest > 0 {
+            let places = self.chunk_or_create(id).known.iter().skip(id % CHUNK).take(rest);
+            let written = places.len();
+            places.for_each(|place| place.store(known.0, Ordering::Relaxed));
+            (id, rest) = (id + written, rest - written);
+        }
+    }
+
     /// Writes the last days seen beside kinds that are written.
     pub(super) fn write_days(&self, first: u32, days: impl Iterator<Item = u16>) {
         self.fill(first, days, |place, day| {

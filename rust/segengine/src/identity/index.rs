@@ -297,7 +297,7 @@ mod tests {
     /// Digests that crowd: few shards, few buckets, few ways on, words that differ in tags alone.
     fn crowded() -> impl Strategy<Value = Halves> {
         (0_u64..2, 0_u64..4, 0_u64..250, 0_u64..4).prop_map(|(shard, home, rest, tag)| {
-            [shard << 56 | home << 50 | rest % 5, rest / 5 << 56 | tag << 52 | 0x1234_5678]
+            [shard << 56 | home << 50 | (rest % 5), ((rest / 5) << 56) | tag << 52 | 0x1234_5678]
         })
     }
 

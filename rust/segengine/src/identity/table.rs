@@ -56,7 +56,7 @@ pub struct Newcomers {
 /// Identifiers that were laid aside, kind after kind; within a kind the digests ascend by shards.
 pub(crate) type LaidAside = Vec<(Kind, Vec<Slab>)>;
 
-/// Identifiers that have ids and columns, and cannot be found yet.
+/// Identifiers that have ids, and nothing else yet.
 #[must_use = "what is not prepared and published is forgotten"]
 pub(crate) struct LaidDown {
     first: u32,
@@ -205,7 +205,7 @@ impl IdentityTable {
         fits.ok_or_else(|| Error::limit("identifiers", end, u64::from(limits::IDENTIFIERS), "identifiers"))
     }
 
-    /// Gives ids and columns to identifiers that were laid aside and never seen, as [`Self::prepare`] does.
+    /// Gives ids to identifiers that were laid aside and never seen.
     ///
     /// # Errors
     /// `LimitExceeded` when the table is full.
@@ -218,14 +218,16 @@ impl IdentityTable {
             laid_aside.into_iter().flat_map(|(kind, slabs)| slabs.into_iter().map(move |slab| (kind, slab)))
         {
             let next = at.saturating_add(u32::try_from(slab.digests().len()).unwrap_or(u32::MAX));
-            self.columns.write_kinds(at, (at..next).map(|_| kind));
             laid_down.push((std::mem::replace(&mut at, next), kind, slab));
         }
         Ok(LaidDown { first, end, slabs: laid_down })
     }
 
-    /// Makes the shards anew that must grow for what was laid down, with it in them.
+    /// Writes the columns of what was laid down, and makes the shards anew that must grow for it, with it in them.
     pub(crate) fn prepare_laid_down(&self, laid_down: &LaidDown) -> Newcomers {
+        for (first, kind, slab) in &laid_down.slabs {
+            self.columns.write_kind(*first, slab.digests().len(), *kind);
+        }
         let index = self.index.load();
         let (mut too_small, mut others) = (Vec::new(), Vec::new());
         for (number, pieces) in laid_down.by_shard().into_iter().enumerate() {
