@@ -67,6 +67,19 @@ impl ProfileSet {
         Self { bits, stamp }
     }
 
+    /// Makes the set true for `stamp`: each profile of `changes` is in it or is not, as the last of them says. Sorted
+    /// first, so that each container is looked for once.
+    pub fn update(&mut self, stamp: SetStamp, changes: &mut Vec<(u32, bool)>) {
+        changes.sort_by_key(|&(profile, _)| profile);
+        let last = changes.chunk_by(|one, other| one.0 == other.0).filter_map(<[_]>::last);
+        let (added, removed): (Vec<_>, Vec<_>) = last.partition(|(_, holds)| *holds);
+        let ids = |changes: Vec<&(u32, bool)>| changes.into_iter().map(|change| change.0).collect::<Vec<u32>>();
+        self.bits.add_many(&ids(added));
+        self.bits.remove_many(&ids(removed));
+        self.stamp = stamp;
+        changes.clear();
+    }
+
     /// The engine and link epoch for which the set is true.
     #[must_use]
     pub fn stamp(&self) -> SetStamp {

@@ -143,7 +143,7 @@ fn assemble(
         memberships.register(version);
         slots.publish(version);
     }
-    memberships.restore(&start.missing, identity.len());
+    memberships.restore(&versions, &start.missing, identity.len());
     let model = parts.catalog.read();
     let mut compiled = CompiledAdgroups::default();
     compiled.refresh(&model, &Touched::All)?;

@@ -6,9 +6,9 @@
 //! their own commit.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
 
 use super::Inner;
 use super::publisher::Change;
@@ -19,24 +19,36 @@ use crate::identity::stored::SEEN_FILE;
 use crate::ids::IdentifierId;
 use crate::limits::RETENTION_DAYS;
 
+/// Sightings that are remembered one by one for who asks what changed.
+const MOST: usize = 1 << 18;
+
 /// First sightings that are not written down yet.
 pub(super) struct Seen {
     queue: Sender<(u32, u16)>,
     waiting: Receiver<(u32, u16)>,
-    changes: AtomicU64,
+    /// Whoever was seen since somebody last asked; nothing while nobody did, or when they were too many.
+    recent: Mutex<Option<Vec<u32>>>,
 }
 
 impl Default for Seen {
     fn default() -> Self {
         let (queue, waiting) = unbounded();
-        Self { queue, waiting, changes: AtomicU64::new(0) }
+        Self { queue, waiting, recent: Mutex::default() }
     }
 }
 
 impl Seen {
-    /// Grows with each sighting that moved a day on: who caches what follows from days compares it.
-    pub(super) fn changes(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+    /// The identifiers whose day moved on since this was last called; nothing when that is not known.
+    pub(super) fn take_recent(&self) -> Option<Vec<u32>> {
+        self.recent.lock().replace(Vec::new())
+    }
+
+    fn note(&self, id: IdentifierId) {
+        let mut recent = self.recent.lock();
+        match &mut *recent {
+            Some(ids) if ids.len() < MOST => ids.push(id.0),
+            _ => *recent = None,
+        }
     }
 }
 
@@ -44,7 +56,7 @@ impl Inner {
     /// Notes that an addressable identifier was seen on `day`.
     pub(super) fn saw(&self, id: IdentifierId, day: u16) {
         if self.identity.saw(id, day) {
-            self.seen.changes.fetch_add(1, Ordering::AcqRel);
+            self.seen.note(id);
             // The receiver lives as long as the engine.
             let _ = self.seen.queue.send((id.0, day));
         }
@@ -114,7 +126,7 @@ impl Inner {
     /// Moves the day of an addressable identifier on, where the sighting is durable already.
     pub(super) fn mark_seen(&self, id: IdentifierId, day: u16) {
         if self.is_addressable(id) && self.identity.saw(id, day) {
-            self.seen.changes.fetch_add(1, Ordering::AcqRel);
+            self.seen.note(id);
         }
     }
 }

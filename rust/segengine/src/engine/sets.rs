@@ -262,7 +262,7 @@ impl Inner {
         let now = self.clock.now();
         self.memberships.with_profile_sets(&versions, |profiles| {
             let empty = Arc::new(ProfileSet::new(profiles.stamp));
-            let reachable = self.reachable(profiles.stamp, now);
+            let reachable = self.reachable(profiles, now);
             look(&NamedSets { segments: &segments, profiles, empty }, &reachable, now)
         })
     }

@@ -426,7 +426,7 @@ impl Inner {
         let members: Vec<_> = replacement.members().cloned().collect();
         let now = self.clock.now();
         let counted = self.memberships.with_profile_sets(&members, |profiles| {
-            let reachable = self.reachable(profiles.stamp, now);
+            let reachable = self.reachable(profiles, now);
             profiles.sets.first().and_then(|set| Some((set.len(), set.common(&reachable).ok()?)))
         });
         (report.profile_count, report.reachable_count) = counted.unzip();

@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hashbrown::HashMap;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 pub use self::bulk::Pace;
+use self::moved::Moved;
 pub use self::restoring::Missing;
 use super::checkpoint::CheckpointedRecords;
 use super::records::RecordStore;
@@ -87,6 +88,8 @@ pub struct Memberships {
     /// Memberships written into records, or taken out of them for one member or link: what a checkpoint would spare a
     /// start.
     written: AtomicU64,
+    /// Whom links moved since somebody last asked.
+    moved: Mutex<Moved>,
 }
 
 impl Memberships {
@@ -112,6 +115,7 @@ impl Memberships {
             records: checkpointed.records,
             epochs: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
             written: AtomicU64::new(0),
+            moved: Mutex::default(),
         }
     }
 
@@ -219,6 +223,7 @@ impl Memberships {
                 goes_on = go_on(written);
             }
         });
+        version.filled.store(goes_on, Ordering::Release);
         goes_on
     }
 
@@ -252,13 +257,18 @@ impl Memberships {
                     let changed = if add { set.insert(IdentifierId(id)) } else { set.remove(IdentifierId(id)) };
                     changed_in_first += u64::from(changed && place == 0);
                 }
-                if add {
-                    self.records.insert(version.slot.0, &self.profiles(ids.iter().copied()));
-                    continue;
-                }
-                let member_left = |id| links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other)));
-                let gone = self.profiles(ids.iter().copied().filter(|&id| !member_left(IdentifierId(id))));
-                self.records.remove(version.slot.0, &gone);
+                let profiles = if add {
+                    let profiles = self.profiles(ids.iter().copied());
+                    self.records.insert(version.slot.0, &profiles);
+                    profiles
+                } else {
+                    let member_left =
+                        |id| links.profile_members(id).iter().any(|&other| set.contains(IdentifierId(other)));
+                    let gone = self.profiles(ids.iter().copied().filter(|&id| !member_left(IdentifierId(id))));
+                    self.records.remove(version.slot.0, &gone);
+                    gone
+                };
+                version.derived.lock().note(profiles.into_iter(), add);
             }
         }
         changed_in_first
@@ -293,6 +303,7 @@ impl Memberships {
                 epoch.fetch_add(1, Ordering::AcqRel);
             });
         };
+        self.note_moved(change, &records);
         turn(&stripes);
         for (&root, slots) in &records {
             self.records.replace(root, slots);
@@ -302,6 +313,24 @@ impl Memberships {
             self.identity.set_profile(id, profile);
         }
         turn(&stripes);
+    }
+
+    /// Tells the derived sets which profiles come and go with the new records.
+    fn note_moved(&self, change: &Regrouping, records: &BTreeMap<u32, Vec<u32>>) {
+        let versions = self.versions.read();
+        let mut before = Vec::new();
+        for (&root, after) in records {
+            before.clear();
+            self.records.read(root, &mut before);
+            let note = |slot: &u32, holds| {
+                if let Some(version) = versions.get(slot) {
+                    version.derived.lock().note(std::iter::once(root), holds);
+                }
+            };
+            before.iter().filter(|slot| after.binary_search(slot).is_err()).for_each(|slot| note(slot, false));
+            after.iter().filter(|slot| before.binary_search(slot).is_err()).for_each(|slot| note(slot, true));
+        }
+        self.moved.lock().note(change);
     }
 
     /// The record of every old and new root: whole records where a component only grew, recomputed from the sets of
@@ -392,16 +421,14 @@ impl Memberships {
 
     fn derive(&self, version: &VersionMembers, links: &LinkSet, stamp: SetStamp) -> Arc<ProfileSet> {
         let set = version.set.read();
-        let changes = version.changes.load(Ordering::Acquire);
         let mut derived = version.derived.lock();
-        if let Some((epoch, at, profiles)) = &*derived
-            && *epoch == stamp.link_epoch
-            && *at == changes
-        {
-            return Arc::clone(profiles);
+        if let Some(profiles) = derived.at(stamp) {
+            return profiles;
         }
         let profiles = Arc::new(self.to_profiles(&set, links, stamp));
-        *derived = Some((stamp.link_epoch, changes, Arc::clone(&profiles)));
+        if version.filled.load(Ordering::Acquire) {
+            derived.keep(&profiles);
+        }
         profiles
     }
 
@@ -411,6 +438,7 @@ impl Memberships {
 }
 
 mod bulk;
+mod moved;
 #[cfg(test)]
 mod pause;
 mod restoring;

@@ -41,7 +41,7 @@ impl Inner {
         let versions: Vec<Arc<VersionMembers>> = live.iter().flatten().map(|version| Arc::clone(version)).collect();
         let now = self.clock.now();
         self.memberships.with_profile_sets(&versions, |profiles| {
-            let reachable = if versions.is_empty() { None } else { Some(self.reachable(profiles.stamp, now)) };
+            let reachable = if versions.is_empty() { None } else { Some(self.reachable(profiles, now)) };
             let mut counted = versions.iter().zip(&profiles.sets);
             let sizes = live.iter().map(|version| match (version.and_then(|_| counted.next()), &reachable) {
                 (Some((version, set)), Some(reachable)) => {

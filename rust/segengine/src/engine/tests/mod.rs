@@ -4,6 +4,7 @@ mod checkpoints;
 mod edits;
 mod invariants;
 mod paths;
+mod reach;
 mod release;
 mod replacement;
 

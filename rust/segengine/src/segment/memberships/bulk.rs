@@ -92,7 +92,9 @@ impl Memberships {
                 thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             }
         });
-        !filling.stopped.load(Ordering::Relaxed) && go_on(filling.done.load(Ordering::Relaxed))
+        let is_done = !filling.stopped.load(Ordering::Relaxed) && go_on(filling.done.load(Ordering::Relaxed));
+        filling.versions.iter().for_each(|version| version.filled.store(is_done, Ordering::Release));
+        is_done
     }
 
     fn fill_ranges(&self, filling: &Filling<'_>, mut go_on: impl FnMut(u64) -> bool) {

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Memberships, Pace, VersionMembers};
 use crate::bitmap::IdentifierSet;
@@ -61,13 +62,14 @@ impl Missing {
 }
 
 impl Memberships {
-    /// Makes the records of a checkpoint true (invariants 4 and 8); nobody else may read or write them yet.
-    pub fn restore(&self, missing: &Missing, identifiers_end: u32) {
+    /// Makes the records of a checkpoint true of the `live` versions (invariants 4 and 8); nobody else may read or write them yet.
+    pub fn restore(&self, live: &[Arc<VersionMembers>], missing: &Missing, identifiers_end: u32) {
         if !missing.dead.is_empty() {
             self.sweep_many(&missing.dead, || ());
         }
         missing.touched.for_each_block(|profiles| self.records.clear(profiles));
         self.fill_many(&missing.fill, identifiers_end, Pace::Start, |_| true);
+        live.iter().for_each(|version| version.filled.store(true, Ordering::Release));
     }
 }
 

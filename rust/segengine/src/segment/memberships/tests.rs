@@ -35,6 +35,8 @@ enum Step {
     Sweep(u32),
     Change(u32, bool, u32),
     Link(bool, u32, u32),
+    /// The profiles of every version are asked for, so that they are kept, and what came since is worked in.
+    Ask,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -44,6 +46,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0u32..5).prop_map(Step::Sweep),
         4 => (0u32..5, any::<bool>(), id.clone()).prop_map(|(slot, add, id)| Step::Change(slot, add, id)),
         8 => (prop::bool::weighted(0.7), id.clone(), id).prop_map(|(add, a, b)| Step::Link(add, a, b)),
+        2 => Just(Step::Ask),
     ];
     prop::collection::vec(step, 1..250)
 }
@@ -55,6 +58,7 @@ proptest! {
         let mut live: BTreeMap<u32, Arc<VersionMembers>> = BTreeMap::new();
         let mut model: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
         let mut links: BTreeSet<(u32, u32)> = BTreeSet::new();
+        let mut held: Vec<(Arc<ProfileSet>, Vec<u32>)> = Vec::new();
         for step in steps {
             match step {
                 Step::Publish(slot, ids) => {
@@ -78,11 +82,21 @@ proptest! {
                         prop_assert_eq!(memberships.change(&[Arc::clone(members)], &[id], add), u64::from(changed));
                     }
                 }
+                Step::Ask => {
+                    let versions: Vec<_> = live.values().cloned().collect();
+                    held = memberships.with_profile_sets(&versions, |profiles| {
+                        let anew = versions.iter().map(|version| profiles.profiles_of(&version.identifiers()));
+                        assert!(anew.eq(profiles.sets.iter().map(|set| ProfileSet::clone(set))));
+                        profiles.sets.iter().map(|set| (Arc::clone(set), set.to_vec())).collect()
+                    });
+                }
                 Step::Link(add, a, b) => {
                     memberships.link(&[(IdentifierId(a), IdentifierId(b))], add);
                     if a != b && add { links.insert((a.min(b), a.max(b))); } else { links.remove(&(a.min(b), a.max(b))); }
                 }
             }
+            // Who asked keeps what was answered.
+            prop_assert!(held.iter().all(|(set, then)| set.to_vec() == *then));
         }
         let label = crate::identity::naive_profiles(120, &links);
         for id in 0..120u32 {

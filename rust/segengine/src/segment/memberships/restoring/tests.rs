@@ -177,7 +177,8 @@ impl World {
         let missing = Missing::of(&records.complete, &live, changed, links.connected(&later), &links);
         let restored = Memberships::over(EngineId::default(), identity, links, records);
         live.iter().for_each(|(version, _)| restored.register(version));
-        restored.restore(&missing, USERS);
+        let versions: Vec<_> = live.iter().map(|(version, _)| Arc::clone(version)).collect();
+        restored.restore(&versions, &missing, USERS);
         self.compare(&restored);
         Ok(())
     }
