@@ -23,7 +23,7 @@ RESTORED = "a_start_from_a_checkpoint_finds_the_truth"
 
 STARTS = (
     Defect(
-        120,
+        140,
         "a checkpoint says that it holds what came while it was written",
         "engine/checkpointing.rs",
         "(checkpoint.length, checkpoint.checksum) = file?;",
@@ -32,7 +32,7 @@ STARTS = (
         DURING,
     ),
     Defect(
-        121,
+        141,
         "a start leaves dead slots in the records of its checkpoint",
         "segment/memberships/restoring.rs",
         "if !missing.dead.is_empty() {",
@@ -40,7 +40,7 @@ STARTS = (
         "a_slot_rests_until_no_checkpoint_holds_it",
     ),
     Defect(
-        122,
+        142,
         "a start forgets member changes that came after its checkpoint",
         "engine/restoring.rs",
         "*revision > checkpoint.revision.0)",
@@ -48,7 +48,7 @@ STARTS = (
         DURING,
     ),
     Defect(
-        123,
+        143,
         "a start forgets links that came after its checkpoint",
         "engine/restoring.rs",
         "if run.epoch <= epoch {",
@@ -56,7 +56,7 @@ STARTS = (
         DURING,
     ),
     Defect(
-        124,
+        144,
         "nobody looks at the checksum of a block of a checkpoint",
         "storage/framed.rs",
         "if bytes.len() == self.length && crc32c::crc32c(bytes) == self.check {",
@@ -64,7 +64,7 @@ STARTS = (
         "a_damaged_checkpoint_costs_time_and_nothing_else",
     ),
     Defect(
-        125,
+        145,
         "a slot is given again while a checkpoint holds it",
         "catalog/slots.rs",
         "oldest.is_none_or(|oldest| oldest >= forgotten)",
@@ -72,7 +72,7 @@ STARTS = (
         "a_slot_rests_until_no_checkpoint_holds_it",
     ),
     Defect(
-        126,
+        146,
         "a member change touches an identifier and not its profile",
         "segment/memberships/restoring.rs",
         "touched.extend(&links.profile_members(IdentifierId(id)))",
@@ -80,7 +80,7 @@ STARTS = (
         RESTORED,
     ),
     Defect(
-        127,
+        147,
         "a checkpoint keeps slots that do not serve yet",
         "segment/records/image.rs",
         "if slots.iter().any(|&slot| !keep(slot)) {",
@@ -88,7 +88,7 @@ STARTS = (
         RESTORED,
     ),
     Defect(
-        128,
+        148,
         "a version is known by its slot alone, which another had when the checkpoint was written",
         "segment/memberships/restoring.rs",
         "if complete.get(&version.slot.0) == Some(number) {",

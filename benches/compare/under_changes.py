@@ -5,7 +5,8 @@
 The work is done by rust/segengine-load/examples/under_changes in one process without Python: a reader asks for all
 adgroups of one user after the other, in phases that take turns; beside it runs a writer of 2,000 changes a call, of
 edits of an adgroup (each swaps the index), of new versions of a segment that holds a fifth of all users, or of
-checkpoints of all records without a rest. Before and after, the answers to ``--oracle`` users are compared with the
+checkpoints of all records without a rest. The reach of an expression of 15 literals, one of whose segments changes, is
+asked for idle and under the same changes. Before and after, the answers to ``--oracle`` users are compared with the
 workload's oracle; within every phase with those before.
 """
 
@@ -80,6 +81,9 @@ def report(options: Any, rounds: dict[str, list[float]], wrong: dict[str, int]) 
     ratios = {
         f"{phase}: {what}, times idle": median[f"{phase}: {what}"] / median[f"idle: {what}"]
         for phase in ("changes", "edits", "publishes", "checkpoints")
+        for what in ("p50", "p99")
+    } | {
+        f"reach changes: {what}, times idle": median[f"reach changes: {what}"] / median[f"reach idle: {what}"]
         for what in ("p50", "p99")
     }
     for name, ratio in ratios.items():

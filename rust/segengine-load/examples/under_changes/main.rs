@@ -1,5 +1,6 @@
 //! Match while everything changes: latency idle beside latency under 100,000 membership and link changes a second, under
-//! adgroup edits, under publishes of a large segment, and under checkpoints of all records.
+//! adgroup edits, under publishes of a large segment, and under checkpoints of all records; and the reach of an expression
+//! of 15 literals idle and under the same changes.
 //!
 //! `under_changes DATA DIGESTS ROUNDS SECONDS`: `DATA` is a directory that holds the campaign `bench/w1`, `DIGESTS` has
 //! the MD5 of each of its users, 16 bytes each. The phases of a round take turns: one reader asks for all adgroups of one
@@ -59,6 +60,11 @@ fn ask(engine: &Engine, user: IdentifierRef<'_>, scratch: &mut MatchScratch) {
     engine.match_one(&Caller::local_admin(), std::iter::once(Some(user)), &question, scratch).unwrap();
 }
 
+/// Asks for all adgroups of the user at a place.
+fn match_all(house: &writers::House, place: usize, scratch: &mut MatchScratch) {
+    ask(&house.engine, house.users.get(place), scratch);
+}
+
 /// Answers of some users, each sorted.
 fn answers(engine: &Engine, users: &Users) -> Vec<Vec<u32>> {
     let mut scratch = MatchScratch::default();
@@ -71,6 +77,14 @@ fn answers(engine: &Engine, users: &Users) -> Vec<Vec<u32>> {
     (0..COMPARED.min(users.len())).map(answer).collect()
 }
 
+/// Counts the profiles of an expression of 15 literals, of which one segment's members change.
+fn reach(house: &writers::House, _: usize, _: &mut MatchScratch) {
+    house.engine.count(&Caller::local_admin(), &house.reached).unwrap();
+}
+
+/// What the reader does, again and again.
+type Reader = fn(&writers::House, usize, &mut MatchScratch);
+
 /// What a phase does beside the reader.
 type Writer = fn(&writers::House, &AtomicBool) -> Written;
 
@@ -80,7 +94,7 @@ fn phase(
     house: &writers::House,
     first: &mut usize,
     length: Duration,
-    writer: Option<Writer>,
+    (reader, writer): (Reader, Option<Writer>),
 ) -> (Vec<f64>, Written, usize) {
     let stop = Arc::new(AtomicBool::new(false));
     let (stopped, own) = (Arc::clone(&stop), house.clone());
@@ -89,9 +103,8 @@ fn phase(
     let (begun, mut micros) = (Instant::now(), Vec::new());
     while begun.elapsed() < length {
         for _ in 0..64 {
-            let user = house.users.get(*first);
             let asked = Instant::now();
-            ask(&house.engine, user, &mut scratch);
+            reader(house, *first, &mut scratch);
             micros.push(asked.elapsed().as_secs_f64() * 1e6);
             *first += 1;
         }
@@ -119,19 +132,21 @@ fn main() {
     let users = Users::read(digests);
     let house = writers::House::new(engine, users);
     let length = Duration::from_secs_f64(seconds.parse().unwrap());
-    let phases: [(&str, Option<Writer>); 5] = [
-        ("idle", None),
-        ("changes", Some(writers::change)),
-        ("edits", Some(writers::edit)),
-        ("publishes", Some(writers::publish)),
-        ("checkpoints", Some(writers::checkpoint)),
+    let phases: [(&str, Reader, Option<Writer>); 7] = [
+        ("idle", match_all, None),
+        ("changes", match_all, Some(writers::change)),
+        ("edits", match_all, Some(writers::edit)),
+        ("publishes", match_all, Some(writers::publish)),
+        ("checkpoints", match_all, Some(writers::checkpoint)),
+        ("reach idle", reach, None),
+        ("reach changes", reach, Some(writers::change)),
     ];
     let (mut kept, mut wrong, mut first) = (BTreeMap::<String, Vec<f64>>::new(), BTreeMap::<String, usize>::new(), 0);
-    phase(&house, &mut first, length / 4, None);
+    phase(&house, &mut first, length / 4, (match_all, None));
     for round in 0..rounds.parse().unwrap() {
         for place in 0..phases.len() {
-            let (name, writer) = phases[(place + round) % phases.len()];
-            let (micros, mut written, mistaken) = phase(&house, &mut first, length, writer);
+            let (name, reader, writer) = phases[(place + round) % phases.len()];
+            let (micros, mut written, mistaken) = phase(&house, &mut first, length, (reader, writer));
             *wrong.entry(name.to_owned()).or_default() += mistaken + written.wrong;
             let mut keep = |what: &str, value: f64| kept.entry(format!("{name}: {what}")).or_default().push(value);
             keep("p50", at(&micros, 0.5));

@@ -14,7 +14,7 @@ use segengine::engine::management::{
     AdgroupChanges, AdgroupSettings, Mutation, NewAdgroup, NewName, Status, Targeting,
 };
 use segengine::engine::names::{AdgroupName, CampaignName, Parent, SegmentName};
-use segengine::engine::{Candidates, Engine, MatchQuestion, MatchScratch};
+use segengine::engine::{Candidates, Engine, MatchQuestion, MatchScratch, SetQuery};
 
 use crate::Users;
 
@@ -38,6 +38,8 @@ pub(crate) struct House {
     pub(crate) engine: Engine,
     pub(crate) users: Arc<Users>,
     pub(crate) expected: Arc<Vec<Vec<u32>>>,
+    /// The set whose reach is asked for.
+    pub(crate) reached: SetQuery,
     /// The adgroup that is edited, and its integer id.
     edited: (AdgroupName, u32),
     /// The integer id of an adgroup that reads the first churned segment alone.
@@ -87,7 +89,11 @@ impl House {
         let (probe, edited) = (made("probe", "churn-0"), made("edited", "churn-3"));
         let expected = Arc::new(crate::answers(&engine, &users));
         let edited = (edited.name.clone(), edited.record.number.0);
-        Self { users: Arc::new(users), expected, edited, probe: probe.record.number.0, engine }
+        let parent = Some(Parent::parse(CAMPAIGN).unwrap());
+        let text =
+            "(s1 | s2 | s3 | s4 | s5 | s6) & (s7 | s8 | s9 | s10 | s11 | s12 | churn-1) & !s13 & !s14".to_owned();
+        let reached = SetQuery::Expression { parent, text };
+        Self { users: Arc::new(users), expected, reached, edited, probe: probe.record.number.0, engine }
     }
 
     /// Whether a user may see an adgroup.
