@@ -46,6 +46,13 @@ def check(engine: Any, w: workload.Workload, ids: np.ndarray, count: int, seed: 
     return wrong
 
 
+def reached(w: workload.Workload) -> str:
+    """An expression of the 14 largest segments and one whose members change."""
+    largest = np.argsort(np.bincount(w.user_seg, minlength=w.S))[::-1][:14]
+    names = [f"s{segment}" for segment in largest]
+    return f"({' | '.join(names[:6])}) & ({' | '.join(names[6:12])} | churn-1) & !{names[12]} & !{names[13]}"
+
+
 def main() -> None:
     """Build, run, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -66,7 +73,7 @@ def main() -> None:
             ids, _ = build_engine(engine, w)
             wrong = {"oracle before": check(engine, w, ids, options.oracle, options.seed)}
         (folder / "digests").write_bytes(digest_of(np.arange(w.U)).tobytes())
-        command = [tool, folder / "data", folder / "digests", options.rounds, options.seconds]
+        command = [tool, folder / "data", folder / "digests", options.rounds, options.seconds, reached(w)]
         done = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
         found = json.loads(done.stdout)
         with segengine.open(folder / "data") as engine:

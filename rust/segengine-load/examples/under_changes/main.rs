@@ -2,8 +2,8 @@
 //! adgroup edits, under publishes of a large segment, and under checkpoints of all records; and the reach of an expression
 //! of 15 literals idle and under the same changes.
 //!
-//! `under_changes DATA DIGESTS ROUNDS SECONDS`: `DATA` is a directory that holds the campaign `bench/w1`, `DIGESTS` has
-//! the MD5 of each of its users, 16 bytes each. The phases of a round take turns: one reader asks for all adgroups of one
+//! `under_changes DATA DIGESTS ROUNDS SECONDS SET`: `DATA` is a directory that holds the campaign `bench/w1`, `DIGESTS`
+//! has the MD5 of each of its users, 16 bytes each, `SET` is the expression whose reach is asked for. The phases of a round take turns: one reader asks for all adgroups of one
 //! user after the other, and a writer works beside it. What it changes (segments that no other adgroup reads, links to
 //! ids that are in no segment) leaves the answers for the users that are compared as they are, which is checked in every
 //! phase. Prints one JSON object with every round, times in microseconds.
@@ -61,8 +61,11 @@ fn ask(engine: &Engine, user: IdentifierRef<'_>, scratch: &mut MatchScratch) {
 }
 
 /// Asks for all adgroups of the user at a place.
-fn match_all(house: &writers::House, place: usize, scratch: &mut MatchScratch) {
-    ask(&house.engine, house.users.get(place), scratch);
+fn match_all(house: &writers::House, place: usize, scratch: &mut MatchScratch) -> Duration {
+    let user = house.users.get(place);
+    let asked = Instant::now();
+    ask(&house.engine, user, scratch);
+    asked.elapsed()
 }
 
 /// Answers of some users, each sorted.
@@ -77,13 +80,17 @@ fn answers(engine: &Engine, users: &Users) -> Vec<Vec<u32>> {
     (0..COMPARED.min(users.len())).map(answer).collect()
 }
 
-/// Counts the profiles of an expression of 15 literals, of which one segment's members change.
-fn reach(house: &writers::House, _: usize, _: &mut MatchScratch) {
+/// Counts the profiles of an expression of 15 literals, of which one segment's members change. People ask so now and
+/// then: between two questions there are changes.
+fn reach(house: &writers::House, _: usize, _: &mut MatchScratch) -> Duration {
+    std::thread::sleep(Duration::from_millis(10));
+    let asked = Instant::now();
     house.engine.count(&Caller::local_admin(), &house.reached).unwrap();
+    asked.elapsed()
 }
 
-/// What the reader does, again and again.
-type Reader = fn(&writers::House, usize, &mut MatchScratch);
+/// What the reader does, again and again; returns how long it took.
+type Reader = fn(&writers::House, usize, &mut MatchScratch) -> Duration;
 
 /// What a phase does beside the reader.
 type Writer = fn(&writers::House, &AtomicBool) -> Written;
@@ -103,9 +110,7 @@ fn phase(
     let (begun, mut micros) = (Instant::now(), Vec::new());
     while begun.elapsed() < length {
         for _ in 0..64 {
-            let asked = Instant::now();
-            reader(house, *first, &mut scratch);
-            micros.push(asked.elapsed().as_secs_f64() * 1e6);
+            micros.push(reader(house, *first, &mut scratch).as_secs_f64() * 1e6);
             *first += 1;
         }
     }
@@ -126,11 +131,11 @@ fn at(sorted: &[f64], share: f64) -> f64 {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [data, digests, rounds, seconds] = arguments.get(..4).unwrap() else { unreachable!() };
+    let [data, digests, rounds, seconds, set] = arguments.get(..5).unwrap() else { unreachable!() };
     let options = OpenOptions { create: false, ..OpenOptions::new(Arc::new(SystemClock)) };
     let engine = Engine::open(Path::new(data), options).unwrap();
     let users = Users::read(digests);
-    let house = writers::House::new(engine, users);
+    let house = writers::House::new(engine, users, set);
     let length = Duration::from_secs_f64(seconds.parse().unwrap());
     let phases: [(&str, Reader, Option<Writer>); 7] = [
         ("idle", match_all, None),

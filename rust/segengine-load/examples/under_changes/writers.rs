@@ -71,7 +71,7 @@ fn include(name: &str) -> Targeting {
 }
 
 impl House {
-    pub(crate) fn new(engine: Engine, users: Users) -> Self {
+    pub(crate) fn new(engine: Engine, users: Users, set: &str) -> Self {
         let last = users.len() - 1;
         load(
             &engine,
