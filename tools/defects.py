@@ -1,4 +1,4 @@
-"""What a planted defect is, and those of starts from a checkpoint; `planted_defects` has the rest, and plants all."""
+"""What a planted defect is, and those of starts and of kept sets; `planted_defects` has the rest, and plants all."""
 
 from __future__ import annotations
 
@@ -94,5 +94,29 @@ STARTS = (
         "if complete.get(&version.slot.0) == Some(number) {",
         "if complete.get(&version.slot.0).is_some_and(|held| held <= number) {",
         RESTORED,
+    ),
+    Defect(
+        149,
+        "a profile that a member change adds or takes is not noted for the set that is kept",
+        "segment/memberships.rs",
+        "version.derived.lock().note(profiles.into_iter(), add);",
+        "version.derived.lock().note(profiles.into_iter().skip(1), add);",
+        "a_record_holds_a_slot_iff_its_component_is_in_the_version",
+    ),
+    Defect(
+        150,
+        "a set that is kept is not told of the profiles that lose a slot to a link",
+        "segment/memberships.rs",
+        "for_each(|slot| note(slot, false));",
+        "for_each(drop);",
+        "a_record_holds_a_slot_iff_its_component_is_in_the_version",
+    ),
+    Defect(
+        151,
+        "the reachable profiles are not told whom links moved",
+        "segment/memberships.rs",
+        "self.moved.lock().note(change);",
+        "",
+        "the_reachable_are_kept_true_by_what_changes",
     ),
 )

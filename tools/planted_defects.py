@@ -107,8 +107,8 @@ DEFECTS = (
         11,
         "a derived set is kept although links moved",
         "segment/memberships.rs",
-        "&& *epoch == stamp.link_epoch\n",
-        "&& epoch.0 < u64::MAX\n",
+        "self.note_moved(change, &records);",
+        "",
         "counts_follow_links",
     ),
     Defect(
