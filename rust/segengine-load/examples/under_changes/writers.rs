@@ -90,9 +90,7 @@ impl House {
         let expected = Arc::new(crate::answers(&engine, &users));
         let edited = (edited.name.clone(), edited.record.number.0);
         let parent = Some(Parent::parse(CAMPAIGN).unwrap());
-        let text =
-            "(s1 | s2 | s3 | s4 | s5 | s6) & (s7 | s8 | s9 | s10 | s11 | s12 | churn-1) & !s13 & !s14".to_owned();
-        let reached = SetQuery::Expression { parent, text };
+        let reached = SetQuery::Expression { parent, text: set.to_owned() };
         Self { users: Arc::new(users), expected, reached, edited, probe: probe.record.number.0, engine }
     }
 
