@@ -4,11 +4,11 @@ from __future__ import annotations
 
 # Each with the record that it is the median of.
 FIGURES: dict[str, tuple[float, str]] = {
-    "membership_bytes": (4.084, "x86_64-2-cores/memory-2026-11-26T062608.json"),
-    "identifier_bytes": (42.84, "x86_64-2-cores/memory-2026-11-26T062608.json"),
-    "unary_cpu_us": (7.481, "x86_64-2-cores/unary-2026-11-26T063045.json"),
-    "unary_p50_us": (35.8, "x86_64-2-cores/unary-2026-11-26T063045.json"),
-    "unary_p99_us": (3613, "x86_64-2-cores/unary-2026-11-26T063045.json"),
-    "batch_cpu_us": (0.8691, "x86_64-2-cores/unary-2026-11-26T063045.json"),
+    "membership_bytes": (3.922, "x86_64-2-cores/memory-2026-11-26T093624.json"),
+    "identifier_bytes": (27.69, "x86_64-2-cores/memory-2026-11-26T093624.json"),
+    "unary_cpu_us": (7.924, "x86_64-2-cores/unary-2026-11-26T094116.json"),
+    "unary_p50_us": (34, "x86_64-2-cores/unary-2026-11-26T094116.json"),
+    "unary_p99_us": (2006, "x86_64-2-cores/unary-2026-11-26T094116.json"),
+    "batch_cpu_us": (0.9804, "x86_64-2-cores/unary-2026-11-26T094116.json"),
 }
 MACHINE = "2 cores of an AMD EPYC"
