@@ -198,37 +198,28 @@ impl RecordStore {
 
     /// Empties the records of `profiles`, which ascend.
     pub(super) fn clear(&self, profiles: &[u32]) {
-        let mut workspace = Workspace::default();
-        for group in by_page(profiles) {
-            let Some(page) = self.page(page_of_first(group)) else { continue };
-            let places = places_of(group);
-            page.write().edit(
-                &self.mapped,
-                |place| places >> place & 1 == 1,
-                &mut workspace,
-                |_, slots| !std::mem::take(slots).is_empty(),
-            );
-        }
+        self.edit_each(profiles, |slots| !std::mem::take(slots).is_empty());
     }
 
     /// Takes `slot` out of the records of `profiles`, which ascend.
     pub(super) fn remove(&self, slot: u32, profiles: &[u32]) {
+        self.edit_each(profiles, |slots| {
+            let place = slots.binary_search(&slot);
+            if let Ok(place) = place {
+                slots.remove(place);
+            }
+            place.is_ok()
+        });
+    }
+
+    /// Changes the records of `profiles`, which ascend; where there is no page, there is nothing to change.
+    fn edit_each(&self, profiles: &[u32], change: impl Fn(&mut Vec<u32>) -> bool) {
         let mut workspace = Workspace::default();
         for group in by_page(profiles) {
             let Some(page) = self.page(page_of_first(group)) else { continue };
             let places = places_of(group);
-            page.write().edit(
-                &self.mapped,
-                |place| places >> place & 1 == 1,
-                &mut workspace,
-                |_, slots| {
-                    let place = slots.binary_search(&slot);
-                    if let Ok(place) = place {
-                        slots.remove(place);
-                    }
-                    place.is_ok()
-                },
-            );
+            let touched = |place: usize| places >> place & 1 == 1;
+            page.write().edit(&self.mapped, touched, &mut workspace, |_, slots| change(slots));
         }
     }
 

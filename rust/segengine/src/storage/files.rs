@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::directory::{Directory, DiskDirectory};
-use super::framed::{self, Content, Payload};
+use super::framed::{self, Content, Payload, Stream};
 use super::unsafe_mapping::Mapping;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -81,7 +81,8 @@ impl Folder {
     /// # Errors
     /// As [`Folder::write`].
     pub fn create_of(&self, stem: &str, kind: u16, payload: &Payload<'_>) -> Result<String> {
-        let (length, checksum) = self.write_synced(stem, |file| self.frame(stem, kind, payload, file))?;
+        let (length, checksum) =
+            self.write_synced(stem, |file| self.frame(stem, kind, file, |put| payload.each_block(put)))?;
         let name = name_of(stem, length, checksum);
         let doing = |error| Error::storage(format_args!("name {}", self.path().join(&name).display()), error);
         let named = self.directory.rename(stem, &name).map_err(doing);
@@ -100,12 +101,20 @@ impl Folder {
     /// `Storage`; what was written is then removed, and the folder poisoned if it was a sync that failed. A file that
     /// has the name already is left as it is.
     pub fn write(&self, name: &str, kind: u16, payload: &[u8]) -> Result<()> {
-        self.write_with(name, |file| self.frame(name, kind, &Payload::of([payload]), file).map(drop))
+        self.write_stream(name, kind, |put| Payload::of([payload]).each_block(put)).map(drop)
     }
 
-    /// Begins a file, lets `write` write it, syncs it and then the folder; as [`Self::write`] in all else.
-    pub(super) fn write_with<T>(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-        let written = self.write_synced(name, write)?;
+    /// As [`Self::write`], of the blocks that `make` hands over; returns length and checksum of the payload.
+    ///
+    /// # Errors
+    /// As [`Self::write`], and what `make` says: nothing of the file is left then.
+    pub fn write_stream(
+        &self,
+        name: &str,
+        kind: u16,
+        make: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
+    ) -> Result<Content> {
+        let written = self.write_synced(name, |file| self.frame(name, kind, file, make))?;
         let durable = self.synced(self.directory.sync(), name);
         if durable.is_err() {
             // Nothing names the file; if the removal fails too, the next start removes it as an orphan.
@@ -128,16 +137,27 @@ impl Folder {
         synced
     }
 
-    /// Writes a framed file into one that was begun, and tells what it was.
-    fn frame(&self, name: &str, kind: u16, payload: &Payload<'_>, file: &mut dyn Write) -> Result<Content> {
-        let doing = |error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
+    /// Writes the blocks that `make` hands over as a framed file into one that was begun, and tells what it was.
+    fn frame(
+        &self,
+        name: &str,
+        kind: u16,
+        file: &mut dyn Write,
+        make: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
+    ) -> Result<Content> {
+        let doing =
+            |error: io::Error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
         let mut file = BufWriter::new(file);
-        let written = framed::write_to(&mut file, kind, payload).and_then(|content| file.flush().map(|()| content));
+        let written = Stream::begin(&mut file, kind).map_err(doing).and_then(|mut stream| {
+            make(&mut |bytes| stream.block(bytes).map_err(doing))?;
+            stream.end().map_err(doing)
+        });
+        let written = written.and_then(|content| file.flush().map_err(doing).map(|()| content));
         if written.is_err() {
             // What the buffer still holds must not be written when it is dropped.
             drop(file.into_parts());
         }
-        written.map_err(doing)
+        written
     }
 
     /// The bytes of a file where they lie.

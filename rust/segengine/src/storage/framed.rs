@@ -70,6 +70,12 @@ impl<'a> Payload<'a> {
     pub fn made(blocks: &'a dyn Blocks) -> Self {
         Self((0..blocks.count()).map(|number| Block::Made(blocks, number)).collect())
     }
+
+    /// Hands over one block after the other.
+    pub(super) fn each_block<E>(&self, put: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut room = Vec::new();
+        self.0.iter().try_for_each(|block| put(block.bytes(&mut room)))
+    }
 }
 
 /// Writes `payload` as a framed file of `kind`, and tells what it was.
@@ -78,8 +84,7 @@ impl<'a> Payload<'a> {
 /// What `out` says.
 pub fn write_to(out: &mut dyn Write, kind: u16, payload: &Payload<'_>) -> io::Result<Content> {
     let mut stream = Stream::begin(out, kind)?;
-    let mut room = Vec::new();
-    payload.0.iter().try_for_each(|block| stream.block(block.bytes(&mut room)))?;
+    payload.each_block(&mut |bytes| stream.block(bytes))?;
     stream.end()
 }
 

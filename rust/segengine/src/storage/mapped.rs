@@ -1,13 +1,11 @@
-//! Framed files that are written while their content is made, and framed files that are used where they lie.
+//! Framed files that are used where they lie.
 //!
-//! A file that is made from what changes meanwhile cannot carry length and checksum in its name, for nobody knows them
-//! before its end: whoever names it keeps them beside the name. Reading checks the frame at once and each block when it is
-//! asked for, so that several threads may share that work; no byte of a block is given out unchecked.
-
-use std::io::{self, BufWriter, Write};
+//! Reading checks the frame at once and each block when it is asked for, so that several threads may share that work; no
+//! byte of a block is given out unchecked. Such a file is made from what changes meanwhile (`Folder::write_stream`), so its
+//! name cannot carry length and checksum, which nobody knows before its end: whoever names it keeps them beside the name.
 
 use super::files::Folder;
-use super::framed::{self, FramedBlock, Stream};
+use super::framed::{self, FramedBlock};
 use super::unsafe_mapping::Mapping;
 use crate::error::{Error, Result};
 
@@ -57,35 +55,6 @@ impl MappedFile {
 }
 
 impl Folder {
-    /// Writes a new file of `kind` called `name` from the blocks that `make` hands over, syncs it and then the folder.
-    /// Returns length and checksum of the payload.
-    ///
-    /// # Errors
-    /// As [`Folder::write`], and what `make` says: nothing of the file is left then.
-    pub fn write_stream(
-        &self,
-        name: &str,
-        kind: u16,
-        make: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
-    ) -> Result<(u64, u32)> {
-        let doing =
-            |error: io::Error| Error::storage(format_args!("write {}", self.path().join(name).display()), error);
-        self.write_with(name, |out| {
-            let mut out = BufWriter::new(out);
-            let stream = Stream::begin(&mut out, kind).map_err(doing);
-            let written = stream.and_then(|mut stream| {
-                make(&mut |bytes| stream.block(bytes).map_err(doing))?;
-                stream.end().map_err(doing)
-            });
-            let written = written.and_then(|written| out.flush().map_err(doing).map(|()| written));
-            if written.is_err() {
-                // What the buffer still holds must not be written when it is dropped.
-                drop(out.into_parts());
-            }
-            written
-        })
-    }
-
     /// Opens a file of `kind` where it lies.
     ///
     /// # Errors
@@ -103,6 +72,8 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::storage::memory::MemoryDirectory;
 

@@ -110,7 +110,8 @@ impl<'a> Share<'a> {
     /// Bits that the adgroups need in a sheet.
     fn bits(&self) -> usize {
         let some = self.forms.forms().iter().filter(|form| !form.never);
-        some.map(|form| bucket_key(form).0.max(1) + 2).sum()
+        let bits_of = |(planes, verify): BucketKey| planes.max(1) + 1 + usize::from(verify == Verify::Doubted);
+        some.map(|form| bits_of(bucket_key(form))).sum()
     }
 }
 

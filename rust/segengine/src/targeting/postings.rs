@@ -86,8 +86,8 @@ fn runs<'r, 'a>(buckets: &[Bucket], rows: &'r [SortedRows<'r, 'a>]) -> Vec<Run<'
         runs.extend((0..bucket.planes).map(|plane| run(plane, plane, rows.len())));
         runs.push(run(bucket.planes, bucket.planes.max(1), rows.with_excludes));
         if bucket.verify == Verify::Doubted {
-            let doubts = run(bucket.planes + 1, bucket.planes.max(1), rows.len());
-            runs.push(Run { first_bit: doubts.first_bit + bucket.exclude_blocks * BLOCK_BITS, ..doubts });
+            let first_bit = (bucket.base + bucket.doubts()) * HALFWORD_BITS;
+            runs.push(Run { rows, plane: bucket.planes + 1, first_bit, range: 0..rows.len() });
         }
     }
     runs

@@ -92,7 +92,7 @@ impl Bucket {
     /// Halfwords of the bucket; one without planes still has a run, which starts as all matching.
     pub(super) fn halfwords(&self) -> usize {
         let doubt_blocks = if self.verify == Verify::Doubted { self.blocks } else { 0 };
-        (self.blocks * self.planes.max(1) + self.exclude_blocks + doubt_blocks) * BLOCK
+        self.doubts() + doubt_blocks * BLOCK
     }
 
     /// First halfword of the plane of excludes, as counted from the bucket's first.
